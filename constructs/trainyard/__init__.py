@@ -1,0 +1,1 @@
+"""Trainyard's building blocks: one construct per file, named after the thing it makes."""

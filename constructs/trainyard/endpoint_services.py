@@ -1,0 +1,184 @@
+"""Which VPC endpoints and which AWS-owned buckets each feature needs, and why.
+
+A VPC without internet reaches AWS through endpoints alone, and an interface endpoint is billed by the hour and zone.
+The tables below are the whole list: an environment gets the rows of the features that it switches on, and no more.
+
+Sources: AWS docs sagemaker/latest/dg/interface-vpc-endpoint.html, studio-interface-endpoint.html and
+notebook-interface-endpoint.html; AmazonECR/latest/userguide/vpc-endpoints.html;
+AmazonECS/latest/developerguide/vpc-endpoints.html; batch/latest/userguide/vpc-interface-endpoints.html;
+codeartifact/latest/ug/create-vpc-endpoints.html.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Feature(StrEnum):
+    """A part of the platform that an environment switches on."""
+
+    STUDIO = "studio"
+    NOTEBOOKS = "notebooks"
+    TRAINING = "training"
+    SERVING = "serving"
+    BATCH = "batch"
+    LUSTRE = "lustre"
+    EFS = "efs"
+    MLFLOW = "mlflow"
+    FEATURE_STORE = "feature_store"
+    METRICS = "metrics"
+    REMOTE_IDE = "remote_ide"
+    DOCKER = "docker"
+    CODEARTIFACT = "codeartifact"
+    JUMPSTART = "jumpstart"
+    AMAZON_LINUX = "amazon_linux"
+    SECRETS = "secrets"
+    MONITORING = "monitoring"
+
+
+@dataclass(frozen=True)
+class EndpointService:
+    """One service that can be reached through an interface endpoint.
+
+    Args:
+        name: AWS's name for it, with ``{region}`` where the region stands.
+        actions: the IAM actions that the endpoint's policy admits.
+        every_zone: it must stand in the zone of each client, also where an environment asks for one zone.
+        missing_in: regions that do not offer it.
+    """
+
+    name: str
+    actions: tuple[str, ...]
+    every_zone: bool = False
+    missing_in: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Need:
+    """One endpoint that a feature needs, by its key in ``INTERFACE_SERVICES``, and why."""
+
+    service: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class AwsBucket:
+    """A bucket of AWS's own that a feature reads through the S3 endpoint; ``{region}`` stands for the region."""
+
+    name: str
+    reason: str
+
+
+S3 = "s3"
+"""The gateway endpoint, which every environment has and nobody pays for."""
+
+INTERFACE_SERVICES: dict[str, EndpointService] = {
+    "sagemaker.api": EndpointService("com.amazonaws.{region}.sagemaker.api", ("sagemaker:*",)),
+    # "The interface endpoint needs to be activated in the Availability Zone of your client" for private DNS to work.
+    "sagemaker.runtime": EndpointService("com.amazonaws.{region}.sagemaker.runtime", ("sagemaker:*",), every_zone=True),
+    "sagemaker.featurestore-runtime": EndpointService(
+        "com.amazonaws.{region}.sagemaker.featurestore-runtime", ("sagemaker:*",)
+    ),
+    "sagemaker.metrics": EndpointService("com.amazonaws.{region}.sagemaker.metrics", ("sagemaker:*",)),
+    "studio": EndpointService("aws.sagemaker.{region}.studio", ("sagemaker:*",)),
+    "notebook": EndpointService("aws.sagemaker.{region}.notebook", ("sagemaker:*",)),
+    "experiments": EndpointService("aws.sagemaker.{region}.experiments", ("sagemaker:*", "sagemaker-mlflow:*")),
+    "sts": EndpointService("com.amazonaws.{region}.sts", ("sts:*",)),
+    "logs": EndpointService("com.amazonaws.{region}.logs", ("logs:*",)),
+    "monitoring": EndpointService("com.amazonaws.{region}.monitoring", ("cloudwatch:*",)),
+    "ecs": EndpointService("com.amazonaws.{region}.ecs", ("ecs:*",)),
+    "ecs-agent": EndpointService("com.amazonaws.{region}.ecs-agent", ("ecs:*",)),
+    "ecs-telemetry": EndpointService("com.amazonaws.{region}.ecs-telemetry", ("ecs:*",)),
+    "ecr.api": EndpointService("com.amazonaws.{region}.ecr.api", ("ecr:*",)),
+    "ecr.dkr": EndpointService("com.amazonaws.{region}.ecr.dkr", ("ecr:*",)),
+    "batch": EndpointService(
+        "com.amazonaws.{region}.batch", ("batch:*",), missing_in=frozenset({"ap-northeast-3", "ap-southeast-3"})
+    ),
+    "codeartifact.api": EndpointService("com.amazonaws.{region}.codeartifact.api", ("codeartifact:*",)),
+    "codeartifact.repositories": EndpointService(
+        "com.amazonaws.{region}.codeartifact.repositories", ("codeartifact:*",)
+    ),
+    "ssm": EndpointService("com.amazonaws.{region}.ssm", ("ssm:*",)),
+    "ssmmessages": EndpointService("com.amazonaws.{region}.ssmmessages", ("ssmmessages:*",)),
+    "secretsmanager": EndpointService("com.amazonaws.{region}.secretsmanager", ("secretsmanager:*",)),
+}
+
+ALWAYS: tuple[Need, ...] = (
+    Need("sagemaker.api", "every client submits, lists and stops SageMaker work through it"),
+    Need("sts", "role credentials; without it calls fail as if a permission were missing"),
+    Need("logs", "logs of notebooks, lifecycle scripts and Batch; without it they hang at their start"),
+)
+
+NEEDS: dict[Feature, tuple[Need, ...]] = {
+    Feature.STUDIO: (
+        Need("studio", "the pages and apps of a domain in VpcOnly mode"),
+        Need("sagemaker.runtime", "calls to endpoints from notebooks"),
+    ),
+    Feature.NOTEBOOKS: (
+        Need("notebook", "opening an instance from inside the VPC"),
+        Need("sagemaker.runtime", "calls to endpoints from notebooks"),
+    ),
+    # SageMaker pulls the image and ships the logs on its own network: the job's interfaces carry data alone.
+    Feature.TRAINING: (),
+    Feature.SERVING: (Need("sagemaker.runtime", "callers of the endpoints"),),
+    Feature.BATCH: (
+        # All three, or the agent falls back to public addresses that do not exist here.
+        Need("ecs", "the container agent of Batch hosts"),
+        Need("ecs-agent", "the container agent of Batch hosts"),
+        Need("ecs-telemetry", "the container agent of Batch hosts"),
+        Need("ecr.api", "image pulls of Batch hosts"),
+        Need("ecr.dkr", "image pulls of Batch hosts"),
+        Need("batch", "submitting and watching jobs from notebooks"),
+    ),
+    # Mounting and data repository associations use no endpoint.
+    Feature.LUSTRE: (),
+    Feature.EFS: (),
+    Feature.MLFLOW: (Need("experiments", "tracking from notebooks and jobs"),),
+    Feature.FEATURE_STORE: (Need("sagemaker.featurestore-runtime", "reading and writing online features"),),
+    Feature.METRICS: (Need("sagemaker.metrics", "metrics sent from training code"),),
+    Feature.REMOTE_IDE: (
+        Need("ssm", "the tunnel from a local IDE to a Studio space"),
+        Need("ssmmessages", "the tunnel from a local IDE to a Studio space"),
+    ),
+    Feature.DOCKER: (
+        Need("ecr.api", "pulling and pushing images from Studio"),
+        Need("ecr.dkr", "pulling and pushing images from Studio"),
+    ),
+    Feature.CODEARTIFACT: (
+        Need("codeartifact.api", "tokens for pip and conda"),
+        Need("codeartifact.repositories", "packages for pip and conda"),
+    ),
+    Feature.JUMPSTART: (),
+    Feature.AMAZON_LINUX: (),
+    Feature.SECRETS: (Need("secretsmanager", "git tokens and registry passwords"),),
+    Feature.MONITORING: (Need("monitoring", "metrics sent from notebooks and Batch jobs"),),
+}
+
+_LAYERS = AwsBucket("prod-{region}-starport-layer-bucket", "image layers, which ECR hands out as presigned links")
+
+BUCKETS: dict[Feature, tuple[AwsBucket, ...]] = {
+    Feature.BATCH: (_LAYERS,),
+    Feature.DOCKER: (_LAYERS,),
+    Feature.JUMPSTART: (AwsBucket("jumpstart-cache-prod-{region}", "models, scripts and their manifest"),),
+    Feature.AMAZON_LINUX: (
+        AwsBucket(
+            "al2023-repos-{region}-de612dc2", "dnf on notebooks and Batch hosts, which does not sign its requests"
+        ),
+    ),
+}
+
+
+def interface_needs(features: Collection[Feature], region: str) -> dict[str, tuple[str, ...]]:
+    """The interface endpoints for ``features`` in ``region``: service key to the reasons for it, in table order."""
+    reasons: dict[str, dict[str, None]] = {}
+    for need in (*ALWAYS, *(need for feature in Feature if feature in features for need in NEEDS[feature])):
+        if region not in INTERFACE_SERVICES[need.service].missing_in:
+            reasons.setdefault(need.service, {})[need.reason] = None
+    return {service: tuple(given) for service, given in reasons.items()}
+
+
+def aws_buckets(features: Collection[Feature]) -> tuple[AwsBucket, ...]:
+    """The buckets of AWS's own that ``features`` read, each once, in table order."""
+    return tuple(
+        dict.fromkeys(bucket for feature in Feature if feature in features for bucket in BUCKETS.get(feature, ()))
+    )

@@ -1,0 +1,20 @@
+"""What the policy packs wrote about a synthesised assembly."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+PACKS = ("AwsSolutions", "NIST.800.53.R4", "NIST.800.53.R5", "HIPAA.Security", "PCI.DSS.321")
+"""The packs that every environment passes, by the names they have in the report."""
+
+Report = dict[str, Any]
+
+
+def read(assembly: Path) -> dict[str, Report]:
+    """Pack name to report; a pack that found nothing, and of which nothing was acknowledged, is not in it.
+
+    Raises:
+        FileNotFoundError: when the assembly was made without packs.
+    """
+    plugins = json.loads((assembly / "validation-report.json").read_text())["pluginReports"]
+    return {plugin["pluginName"]: plugin for plugin in plugins}
