@@ -5,12 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from policies import report
+from trainyard.regions import ENDPOINT_HOUR_USD
 
-ENDPOINT_HOUR_USD = 0.01
-"""Price of one interface endpoint in one zone for one hour, in us-east-1; other regions differ, most by less than half.
-
-Source: https://aws.amazon.com/privatelink/pricing/, read 2026-11.
-"""
 HOURS_A_MONTH = 730
 
 
@@ -38,10 +34,13 @@ def endpoint_cost(stacks: list[dict[str, Any]]) -> str:
         for resource in stack["resources"]
         if resource["Type"] == "AWS::EC2::VPCEndpoint" and resource["Properties"]["VpcEndpointType"] == "Interface"
     ]
+    region = stacks[0]["region"]
+    priced = region if region in ENDPOINT_HOUR_USD else "us-east-1"
+    price = ENDPOINT_HOUR_USD[priced]
     return (
         f"{len(zones)} interface endpoints, {sum(zones)} in all zones together: "
-        f"{sum(zones) * HOURS_A_MONTH * ENDPOINT_HOUR_USD:.0f} USD a month when idle\n"
-        f"({HOURS_A_MONTH} hours at {ENDPOINT_HOUR_USD} USD, the price of us-east-1 in 2026-11; traffic comes on top)"
+        f"{sum(zones) * HOURS_A_MONTH * price:.0f} USD a month when idle\n"
+        f"({HOURS_A_MONTH} hours at {price} USD, the price of {priced} in 2026-11; traffic comes on top)"
     )
 
 
@@ -52,6 +51,7 @@ def _stacks(assembly: Path) -> list[dict[str, Any]]:
     return [
         {
             "name": names[key],
+            "region": stack["environment"].rpartition("/")[2],
             "resources": list(
                 json.loads((assembly / stack["properties"]["templateFile"]).read_text())["Resources"].values()
             ),

@@ -44,12 +44,16 @@ class EndpointService:
         name: AWS's name for it, with ``{region}`` where the region stands.
         actions: the IAM actions that the endpoint's policy admits.
         every_zone: it must stand in the zone of each client, also where an environment asks for one zone.
+        signed: its requests carry the caller's identity; those of a page in a browser carry only its token.
+        takes_policy: AWS refuses to make the endpoint when a policy is given to one that takes none.
         missing_in: regions that do not offer it.
     """
 
     name: str
     actions: tuple[str, ...]
     every_zone: bool = False
+    signed: bool = True
+    takes_policy: bool = True
     missing_in: frozenset[str] = frozenset()
 
 
@@ -80,15 +84,16 @@ INTERFACE_SERVICES: dict[str, EndpointService] = {
         "com.amazonaws.{region}.sagemaker.featurestore-runtime", ("sagemaker:*",)
     ),
     "sagemaker.metrics": EndpointService("com.amazonaws.{region}.sagemaker.metrics", ("sagemaker:*",)),
-    "studio": EndpointService("aws.sagemaker.{region}.studio", ("sagemaker:*",)),
-    "notebook": EndpointService("aws.sagemaker.{region}.notebook", ("sagemaker:*",)),
+    "studio": EndpointService("aws.sagemaker.{region}.studio", ("sagemaker:*",), signed=False),
+    "notebook": EndpointService("aws.sagemaker.{region}.notebook", ("sagemaker:*",), signed=False),
     "experiments": EndpointService("aws.sagemaker.{region}.experiments", ("sagemaker:*", "sagemaker-mlflow:*")),
     "sts": EndpointService("com.amazonaws.{region}.sts", ("sts:*",)),
     "logs": EndpointService("com.amazonaws.{region}.logs", ("logs:*",)),
     "monitoring": EndpointService("com.amazonaws.{region}.monitoring", ("cloudwatch:*",)),
     "ecs": EndpointService("com.amazonaws.{region}.ecs", ("ecs:*",)),
-    "ecs-agent": EndpointService("com.amazonaws.{region}.ecs-agent", ("ecs:*",)),
-    "ecs-telemetry": EndpointService("com.amazonaws.{region}.ecs-telemetry", ("ecs:*",)),
+    # https://github.com/awsdocs/amazon-ecs-developer-guide/issues/55
+    "ecs-agent": EndpointService("com.amazonaws.{region}.ecs-agent", (), takes_policy=False),
+    "ecs-telemetry": EndpointService("com.amazonaws.{region}.ecs-telemetry", (), takes_policy=False),
     "ecr.api": EndpointService("com.amazonaws.{region}.ecr.api", ("ecr:*",)),
     "ecr.dkr": EndpointService("com.amazonaws.{region}.ecr.dkr", ("ecr:*",)),
     "batch": EndpointService(
@@ -159,7 +164,10 @@ _LAYERS = AwsBucket("prod-{region}-starport-layer-bucket", "image layers, which 
 BUCKETS: dict[Feature, tuple[AwsBucket, ...]] = {
     Feature.BATCH: (_LAYERS,),
     Feature.DOCKER: (_LAYERS,),
-    Feature.JUMPSTART: (AwsBucket("jumpstart-cache-prod-{region}", "models, scripts and their manifest"),),
+    Feature.JUMPSTART: (
+        AwsBucket("jumpstart-cache-prod-{region}", "models, scripts and their manifest"),
+        AwsBucket("jumpstart-private-cache-prod-{region}", "models behind a licence"),
+    ),
     Feature.AMAZON_LINUX: (
         AwsBucket(
             "al2023-repos-{region}-de612dc2", "dnf on notebooks and Batch hosts, which does not sign its requests"

@@ -30,7 +30,9 @@ LUSTRE = (ec2.Port.tcp(988), ec2.Port.tcp_range(1018, 1023))
 """Source: AWS docs fsx/latest/LustreGuide/limit-access-security-groups.html"""
 JUPYTER = ec2.Port.tcp_range(8192, 65535)
 """Source: AWS docs sagemaker/latest/dg/studio-updated-and-internet-access.html"""
-JOB_NODES = (ec2.Port.all_tcp(), ec2.Port.udp(500), ec2.Port.esp())
+ESP = ec2.Port(protocol=ec2.Protocol.ESP, string_representation="ESP")
+"""Without the ports that ``Port.esp()`` writes: the protocol has none."""
+JOB_NODES = (ec2.Port.all_tcp(), ec2.Port.udp(500), ESP)
 """The nodes of one job, and the tunnel between them under inter-container encryption.
 
 Source: AWS docs sagemaker/latest/dg/train-vpc.html and train-encrypt.html

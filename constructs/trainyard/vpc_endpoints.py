@@ -7,14 +7,21 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from trainyard.endpoint_services import INTERFACE_SERVICES, S3, Feature, aws_buckets, interface_needs
+from trainyard.endpoint_services import (
+    INTERFACE_SERVICES,
+    S3,
+    EndpointService,
+    Feature,
+    aws_buckets,
+    interface_needs,
+)
 
 
 class VpcEndpoints(Construct):
     """Interface endpoints as the features need them, and the gateway endpoint of S3.
 
     Each policy admits principals of this account to resources of this account. What belongs to AWS, or to an account
-    whose images are trusted, is named one by one.
+    whose images are trusted, is named one by one. The two endpoints of the ECS agent take no policy.
 
     Args:
         vpc_id: the VPC.
@@ -70,9 +77,6 @@ class VpcEndpoints(Construct):
         self, key: str, vpc_id: str, subnet_ids: Sequence[str], security_group: ec2.ISecurityGroup
     ) -> None:
         service = INTERFACE_SERVICES[key]
-        statements = [self._own(*service.actions)]
-        if "ecr:*" in service.actions and self._image_accounts:
-            statements.append(self._images())
         ec2.CfnVPCEndpoint(
             self,
             key,
@@ -82,8 +86,14 @@ class VpcEndpoints(Construct):
             subnet_ids=list(subnet_ids),
             security_group_ids=[security_group.security_group_id],
             private_dns_enabled=True,
-            policy_document=iam.PolicyDocument(statements=statements),
+            policy_document=self._policy(service) if service.takes_policy else None,
         )
+
+    def _policy(self, service: EndpointService) -> iam.PolicyDocument:
+        statements = [self._own(*service.actions)] if service.signed else [self._pages(*service.actions)]
+        if "ecr:*" in service.actions and self._image_accounts:
+            statements.append(self._images())
+        return iam.PolicyDocument(statements=statements)
 
     def _own(self, *actions: str) -> iam.PolicyStatement:
         account = Stack.of(self).account
@@ -95,8 +105,23 @@ class VpcEndpoints(Construct):
             conditions={"StringEquals": {"aws:PrincipalAccount": account, "aws:ResourceAccount": account}},
         )
 
+    def _pages(self, *actions: str) -> iam.PolicyStatement:
+        """Like ``_own``, by the account in the resource's name, since the requests name no principal.
+
+        Source: AWS docs sagemaker/latest/dg/studio-interface-endpoint.html
+        """
+        return iam.PolicyStatement(
+            sid="PagesOfOwnResources",
+            principals=[iam.AnyPrincipal()],
+            actions=list(actions),
+            resources=[Stack.of(self).format_arn(service="sagemaker", resource="*")],
+        )
+
     def _buckets_of_aws(self) -> list[iam.PolicyStatement]:
-        buckets = [bucket.name.format(region=self._region) for bucket in aws_buckets(self._features)]
+        buckets = [
+            f"arn:{Stack.of(self).partition}:s3:::{bucket.name.format(region=self._region)}"
+            for bucket in aws_buckets(self._features)
+        ]
         if not buckets:
             return []
         return [
@@ -105,14 +130,7 @@ class VpcEndpoints(Construct):
                 sid="BucketsOfAws",
                 principals=[iam.AnyPrincipal()],
                 actions=["s3:GetObject", "s3:ListBucket"],
-                resources=[
-                    arn
-                    for bucket in buckets
-                    for arn in (
-                        f"arn:{Stack.of(self).partition}:s3:::{bucket}",
-                        f"arn:{Stack.of(self).partition}:s3:::{bucket}/*",
-                    )
-                ],
+                resources=[arn for bucket in buckets for arn in (bucket, f"{bucket}/*")],
             )
         ]
 
