@@ -18,22 +18,34 @@ def main() -> int:
     ask.add_argument("environment", help="name, or path of a file")
     arguments = parser.parse_args()
 
-    if arguments.command == "shape":
-        print(shape(arguments.assembly))
-        return 0
     try:
-        environment = load(arguments.environment)
-    except EnvironmentFileError as error:
+        if arguments.command == "shape":
+            print(_shape(arguments.assembly))
+        else:
+            _check_destroy(arguments.environment)
+    except (EnvironmentFileError, InputError) as error:
         print(error, file=sys.stderr)
         return 2
-    if environment.termination_protection:
-        print(
-            f"{environment.name}: termination_protection: true: it is not destroyed; "
-            "deploy it with termination_protection: false first",
-            file=sys.stderr,
-        )
-        return 2
     return 0
+
+
+class InputError(Exception):
+    """What was asked for cannot be done with what was given; ``str()`` is the one line that says why."""
+
+
+def _shape(assembly: Path) -> str:
+    if not (assembly / "manifest.json").is_file():
+        raise InputError(f"{assembly}: not an assembly of cdk synth: it has no manifest.json")
+    return shape(assembly)
+
+
+def _check_destroy(name_or_path: str) -> None:
+    environment = load(name_or_path)
+    if environment.termination_protection:
+        raise InputError(
+            f"{environment.name}: termination_protection: true: it is not destroyed; "
+            "deploy it with termination_protection: false first"
+        )
 
 
 if __name__ == "__main__":

@@ -11,7 +11,9 @@ class DataStack(PlatformStack):
     """Attributes: ``log_key``, the customer key of every log group of the environment."""
 
     def __init__(self, scope: Construct, construct_id: str, *, environment: Environment) -> None:
-        super().__init__(scope, construct_id, environment=environment, description="Trainyard: keys and data")
+        super().__init__(
+            scope, construct_id, environment=environment, description="Trainyard: what outlives the stacks"
+        )
 
         self.log_key = CustomerKey(
             self,

@@ -25,7 +25,12 @@ class NetworkStack(PlatformStack):
     subnets: Sequence[ec2.ISubnet]
 
     def __init__(self, scope: Construct, construct_id: str, *, environment: Environment, log_key: kms.IKey) -> None:
-        super().__init__(scope, construct_id, environment=environment, description="Trainyard: network")
+        super().__init__(
+            scope,
+            construct_id,
+            environment=environment,
+            description="Trainyard: VPC without internet, and the ways from it to AWS",
+        )
         network = environment.network
         existing = network.existing_vpc
 

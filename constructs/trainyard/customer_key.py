@@ -1,6 +1,6 @@
 """A customer-managed KMS key."""
 
-from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack
+from aws_cdk import Aws, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
@@ -32,9 +32,7 @@ class CustomerKey(kms.Key):
         Source: AWS docs AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
         """
         stack = Stack.of(self)
-        log_groups = stack.format_arn(
-            service="logs", resource="log-group", resource_name="*", arn_format=ArnFormat.COLON_RESOURCE_NAME
-        )
+        log_groups = f"arn:{Aws.PARTITION}:logs:{stack.region}:{stack.account}:log-group:*"
         self.add_to_resource_policy(
             iam.PolicyStatement(
                 sid="LogGroupsOfThisAccount",

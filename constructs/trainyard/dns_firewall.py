@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from aws_cdk import Stack
+from aws_cdk import Aws, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_route53resolver as resolver
@@ -73,7 +73,7 @@ class DnsFirewall(Construct):
             "delivery.logs.amazonaws.com",
             conditions={
                 "StringEquals": {"aws:SourceAccount": stack.account},
-                "ArnLike": {"aws:SourceArn": stack.format_arn(service="logs", resource="*")},
+                "ArnLike": {"aws:SourceArn": f"arn:{Aws.PARTITION}:logs:{stack.region}:{stack.account}:*"},
             },
         )
         write = logs.ResourcePolicy(

@@ -119,5 +119,5 @@ class SecurityGroups(Construct):
 def _allow(source: ec2.SecurityGroup, target: ec2.SecurityGroup, *ports: ec2.Port) -> None:
     """Opens both ends: out of ``source`` and into ``target``."""
     for port in ports:
-        source.add_egress_rule(target, port, f"To {target.node.id}")
-        target.add_ingress_rule(source, port, f"From {source.node.id}")
+        source.add_egress_rule(target, port)
+        target.add_ingress_rule(source, port)

@@ -1,10 +1,9 @@
 """The VPC endpoints of the features that are on, each with a policy of its own."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
-from aws_cdk import Stack
+from aws_cdk import Aws, Stack
 from aws_cdk import aws_ec2 as ec2
-from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from trainyard.endpoint_services import (
@@ -15,6 +14,8 @@ from trainyard.endpoint_services import (
     aws_buckets,
     interface_needs,
 )
+
+Statement = dict[str, object]
 
 
 class VpcEndpoints(Construct):
@@ -51,9 +52,10 @@ class VpcEndpoints(Construct):
         security_group: ec2.ISecurityGroup,
     ) -> None:
         super().__init__(scope, construct_id)
+        stack = Stack.of(self)
+        self._account, self._region = stack.account, stack.region
         self._features = features
         self._image_accounts = image_accounts
-        self._region = Stack.of(self).region
 
         if route_table_ids:
             self._add_s3(vpc_id, route_table_ids)
@@ -70,7 +72,7 @@ class VpcEndpoints(Construct):
             service_name=f"com.amazonaws.{self._region}.{S3}",
             vpc_id=vpc_id,
             route_table_ids=list(dict.fromkeys(route_table_ids)),
-            policy_document=iam.PolicyDocument(statements=[self._own("s3:*"), *self._buckets_of_aws()]),
+            policy_document=_policy(self._own("s3:*"), *self._buckets_of_aws()),
         )
 
     def _add_interface(
@@ -86,64 +88,61 @@ class VpcEndpoints(Construct):
             subnet_ids=list(subnet_ids),
             security_group_ids=[security_group.security_group_id],
             private_dns_enabled=True,
-            policy_document=self._policy(service) if service.takes_policy else None,
+            policy_document=_policy(*self._statements(service)) if service.takes_policy else None,
         )
 
-    def _policy(self, service: EndpointService) -> iam.PolicyDocument:
-        statements = [self._own(*service.actions)] if service.signed else [self._pages(*service.actions)]
+    def _statements(self, service: EndpointService) -> Iterator[Statement]:
+        yield self._own(*service.actions) if service.signed else self._pages(*service.actions)
         if "ecr:*" in service.actions and self._image_accounts:
-            statements.append(self._images())
-        return iam.PolicyDocument(statements=statements)
+            yield self._images()
 
-    def _own(self, *actions: str) -> iam.PolicyStatement:
-        account = Stack.of(self).account
-        return iam.PolicyStatement(
-            sid="OwnPrincipalsToOwnResources",
-            principals=[iam.AnyPrincipal()],
-            actions=list(actions),
-            resources=["*"],
-            conditions={"StringEquals": {"aws:PrincipalAccount": account, "aws:ResourceAccount": account}},
+    def _own(self, *actions: str) -> Statement:
+        return _allow(
+            "OwnPrincipalsToOwnResources",
+            actions,
+            condition={"aws:PrincipalAccount": self._account, "aws:ResourceAccount": self._account},
         )
 
-    def _pages(self, *actions: str) -> iam.PolicyStatement:
+    def _pages(self, *actions: str) -> Statement:
         """Like ``_own``, by the account in the resource's name, since the requests name no principal.
 
         Source: AWS docs sagemaker/latest/dg/studio-interface-endpoint.html
         """
-        return iam.PolicyStatement(
-            sid="PagesOfOwnResources",
-            principals=[iam.AnyPrincipal()],
-            actions=list(actions),
-            resources=[Stack.of(self).format_arn(service="sagemaker", resource="*")],
-        )
+        return _allow("PagesOfOwnResources", actions, f"arn:{Aws.PARTITION}:sagemaker:{self._region}:{self._account}:*")
 
-    def _buckets_of_aws(self) -> list[iam.PolicyStatement]:
+    def _buckets_of_aws(self) -> Iterator[Statement]:
         buckets = [
-            f"arn:{Stack.of(self).partition}:s3:::{bucket.name.format(region=self._region)}"
+            f"arn:{Aws.PARTITION}:s3:::{bucket.name.format(region=self._region)}"
             for bucket in aws_buckets(self._features)
         ]
-        if not buckets:
-            return []
-        return [
+        if buckets:
             # No condition on the principal: AWS signs some of these requests itself, and others are not signed at all.
-            iam.PolicyStatement(
-                sid="BucketsOfAws",
-                principals=[iam.AnyPrincipal()],
-                actions=["s3:GetObject", "s3:ListBucket"],
-                resources=[arn for bucket in buckets for arn in (bucket, f"{bucket}/*")],
+            yield _allow(
+                "BucketsOfAws",
+                ("s3:GetObject", "s3:ListBucket"),
+                *(arn for bucket in buckets for arn in (bucket, f"{bucket}/*")),
             )
-        ]
 
-    def _images(self) -> iam.PolicyStatement:
-        return iam.PolicyStatement(
-            sid="ImagesOfTrustedAccounts",
-            principals=[iam.AnyPrincipal()],
-            actions=["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
-            resources=["*"],
-            conditions={
-                "StringEquals": {
-                    "aws:PrincipalAccount": Stack.of(self).account,
-                    "aws:ResourceAccount": list(self._image_accounts),
-                }
-            },
+    def _images(self) -> Statement:
+        return _allow(
+            "ImagesOfTrustedAccounts",
+            ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"),
+            condition={"aws:PrincipalAccount": self._account, "aws:ResourceAccount": list(self._image_accounts)},
         )
+
+
+def _policy(*statements: Statement) -> dict[str, object]:
+    return {"Version": "2012-10-17", "Statement": list(statements)}
+
+
+def _allow(
+    sid: str, actions: Sequence[str], *resources: str, condition: dict[str, str | list[str]] | None = None
+) -> Statement:
+    statement: Statement = {
+        "Sid": sid,
+        "Effect": "Allow",
+        "Principal": "*",
+        "Action": list(actions),
+        "Resource": list(resources or ("*",)),
+    }
+    return statement | {"Condition": {"StringEquals": condition}} if condition else statement

@@ -88,20 +88,20 @@ def test_an_endpoint_admits_this_account_to_this_account(everything: dict[str, J
 @pytest.mark.parametrize("key", ["studio", "notebook"])
 def test_pages_without_signature_are_those_of_this_account(everything: dict[str, Json], key: str) -> None:
     (statement,) = everything[key]["PolicyDocument"]["Statement"]
-    assert statement["Resource"]["Fn::Join"][1][-1] == f":sagemaker:{REGION}:{ACCOUNT}:*"
+    (resource,) = statement["Resource"]
+    assert resource["Fn::Join"][1][-1] == f":sagemaker:{REGION}:{ACCOUNT}:*"
 
 
 @pytest.mark.parametrize("key", SIGNED)
 def test_an_endpoint_admits_the_actions_of_its_service_alone(everything: dict[str, Json], key: str) -> None:
     expected = {"s3:*"} if key == "s3" else set(INTERFACE_SERVICES[key].actions)
-    actions = _statement(everything[key], "OwnPrincipalsToOwnResources")["Action"]
-    assert set([actions] if isinstance(actions, str) else actions) == expected
+    assert set(_statement(everything[key], "OwnPrincipalsToOwnResources")["Action"]) == expected
 
 
 @pytest.mark.parametrize("key", WITH_POLICY)
 def test_whatever_is_not_of_this_account_is_named(everything: dict[str, Json], key: str) -> None:
     for statement in everything[key]["PolicyDocument"]["Statement"]:
-        named = statement["Resource"] != "*"
+        named = statement["Resource"] != ["*"]
         account = "aws:ResourceAccount" in statement.get("Condition", {}).get("StringEquals", {})
         assert statement["Effect"] == "Allow"
         assert named or account

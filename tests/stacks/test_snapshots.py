@@ -23,7 +23,7 @@ def test_a_template_is_as_recorded(
     assembly_of: Callable[[str], Assembly], name: str, stack: str, snapshot: SnapshotAssertion
 ) -> None:
     template = _without_asset_hashes(assembly_of(name).stacks[stack])
-    assert template == snapshot(extension_class=JSONSnapshotExtension, name=f"{name}-{stack}")
+    assert template == snapshot(extension_class=JSONSnapshotExtension)
 
 
 def test_every_stack_has_a_snapshot(assembly: Assembly) -> None:

@@ -1,0 +1,155 @@
+"""Any valid environment file becomes an app that passes the gate; any broken rule gets its message."""
+
+import copy
+import ipaddress
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from environments import EnvironmentFileError
+from environments.loading import parse
+from environments.model import DOCKER_RANGE, LOG_RETENTION_DAYS, MAX_ZONES, PRIVATE_RANGES
+from policies import gate
+from tests.support import Json, synthesize
+from trainyard.endpoint_services import INTERFACE_SERVICES, Feature
+from trainyard.regions import REGIONS, S3_PREFIX_LISTS
+
+pytestmark = pytest.mark.slow
+
+names = st.from_regex(r"[a-z](-?[a-z0-9]){0,19}", fullmatch=True)
+accounts = st.from_regex(r"[0-9]{12}", fullmatch=True)
+tag_values = st.text("abcXYZ019 _.:/=+-@", min_size=1, max_size=40)
+features = st.lists(st.sampled_from([feature.value for feature in Feature]), unique=True)
+
+
+def ids(prefix: str) -> st.SearchStrategy[str]:
+    return st.from_regex(rf"{prefix}-[0-9a-f]{{17}}", fullmatch=True)
+
+
+@st.composite
+def cidrs(draw: st.DrawFn) -> str:
+    range_ = draw(st.sampled_from(PRIVATE_RANGES))
+    prefix = draw(st.integers(16, 22))
+    candidates = range_.num_addresses >> (32 - prefix)
+    start = int(range_.network_address) + (draw(st.integers(0, candidates - 1)) << (32 - prefix))
+    network = ipaddress.IPv4Network((start, prefix))
+    return str(network) if not network.overlaps(DOCKER_RANGE) else "10.0.0.0/16"
+
+
+@st.composite
+def zone_names(draw: st.DrawFn, region: str) -> list[str]:
+    letters = st.lists(st.sampled_from("abcdef"), min_size=2, max_size=MAX_ZONES, unique=True)
+    return [f"{region}{letter}" for letter in draw(letters)]
+
+
+@st.composite
+def networks(draw: st.DrawFn, region: str) -> Json:
+    network: Json = {"endpoint_zones": draw(st.sampled_from(["one", "all"]))}
+    if region not in S3_PREFIX_LISTS or draw(st.booleans()):
+        network["s3_prefix_list_id"] = draw(ids("pl"))
+    network["image_accounts"] = draw(st.lists(accounts, max_size=2))
+    zones = draw(zone_names(region))
+    if draw(st.booleans()):
+        network["vpc"] = {
+            "cidr": draw(cidrs()),
+            "zones": zones,
+            "dns_firewall": draw(st.sampled_from(["block", "alert"])),
+            "allowed_domains": draw(st.lists(st.sampled_from(["git.example.com", "*.corp.example"]), unique=True)),
+        }
+    else:
+        services = draw(st.lists(st.sampled_from(sorted(INTERFACE_SERVICES)), unique=True, max_size=4))
+        network["existing_vpc"] = {
+            "vpc_id": draw(ids("vpc")),
+            "subnets": [
+                {"subnet_id": f"subnet-{index:017x}", "zone": zone, "route_table_id": draw(ids("rtb"))}
+                for index, zone in enumerate(zones)
+            ],
+            "endpoints": [{"service": service, "security_group_id": draw(ids("sg"))} for service in services],
+            "has_s3_endpoint": draw(st.booleans()),
+        }
+    return network
+
+
+@st.composite
+def environments(draw: st.DrawFn) -> Json:
+    region = draw(st.sampled_from(REGIONS))
+    return {
+        "name": draw(names),
+        "account": draw(accounts),
+        "region": region,
+        "tags": {key: draw(tag_values) for key in ("owner", "cost_center", "project")},
+        "termination_protection": draw(st.booleans()),
+        "logs": {
+            "retention_days": draw(st.sampled_from(LOG_RETENTION_DAYS)),
+            "keep_after_teardown": draw(st.booleans()),
+        },
+        "features": draw(features),
+        "teams": [{"name": name} for name in draw(st.lists(names, unique=True, max_size=5))],
+        "network": draw(networks(region)),
+    }
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(environments())
+def test_any_valid_file_becomes_an_app_that_passes_the_gate(data: Json) -> None:
+    environment = parse(yaml.safe_dump(data), "any.yaml")
+    with tempfile.TemporaryDirectory() as folder:
+        assembly = synthesize(environment, Path(folder))
+        gate.check(assembly.folder)
+        assert max(len(template["Resources"]) for template in assembly.stacks.values()) <= 400
+
+
+def _set(data: Json, path: str, value: object) -> str:
+    *parents, last = path.split(".")
+    for part in parents:
+        data = data[part]
+    data[last] = value
+    return path
+
+
+# Each breaks one rule in a valid file, and says where the message must point.
+BREAKS: dict[str, Callable[[Json], str]] = {
+    "unknown key": lambda data: _set(data, "features_", []),
+    "unknown key below": lambda data: _set(data, "tags.colour", "red"),
+    "wrong type": lambda data: _set(data, "termination_protection", 1),
+    "short account": lambda data: _set(data, "account", data["account"][1:]),
+    "account as a number": lambda data: _set(data, "account", int(data["account"])),
+    "unknown region": lambda data: _set(data, "region", data["region"] + "0"),
+    "retention CloudWatch does not take": lambda data: _set(data, "logs.retention_days", 8),
+    "empty tag": lambda data: _set(data, "tags.project", ""),
+    "capital in the name": lambda data: _set(data, "name", data["name"].upper()),
+    "no owner": lambda data: (data["tags"].pop("owner"), "tags.owner")[1],
+    "no network": lambda data: (data.pop("network"), "network")[1],
+    "feature twice": lambda data: (_set(data, "features", ["batch", "batch"]), "features[1]")[1],
+    "team twice": lambda data: (_set(data, "teams", [{"name": "a"}, {"name": "a"}]), "teams[1].name")[1],
+    "public range": lambda data: _new_vpc(data, "cidr", "52.0.0.0/16"),
+    "range too small": lambda data: _new_vpc(data, "cidr", "10.0.0.0/23"),
+    "range of Docker": lambda data: _new_vpc(data, "cidr", "172.17.64.0/18"),
+    "one zone": lambda data: _new_vpc(data, "zones", [f"{data['region']}a"]),
+    "zone of elsewhere": lambda data: _new_vpc(data, "zones", [f"{data['region']}a", "xx-east-1a"], "[1]"),
+    "overlap": lambda data: _new_vpc(data, "reserved_cidrs", ["10.0.0.0/12"], "[0]"),
+}
+
+
+def _new_vpc(data: Json, field: str, value: object, place: str = "") -> str:
+    region = data["region"]
+    vpc = {"cidr": "10.0.0.0/16", "zones": [f"{region}a", f"{region}b"], field: value}
+    data["network"] = {"vpc": vpc, "s3_prefix_list_id": "pl-0123456789abcdef0"}
+    return f"network.vpc.{field}{place}"
+
+
+@pytest.mark.parametrize("rule", BREAKS)
+@settings(max_examples=20, deadline=None)
+@given(valid=environments())
+def test_any_broken_rule_is_told_at_its_place(rule: str, valid: Json) -> None:
+    data = copy.deepcopy(valid)
+    place = BREAKS[rule](data)
+    with pytest.raises(EnvironmentFileError) as error:
+        parse(yaml.safe_dump(data), "any.yaml")
+    (line,) = str(error.value).splitlines()
+    assert line.startswith(f"any.yaml: {place}: ")

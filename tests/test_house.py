@@ -1,0 +1,74 @@
+"""What must stay as it is for everything else to work."""
+
+import json
+import re
+import tarfile
+from pathlib import Path
+
+import aws_cdk
+import boto3
+import pytest
+
+from environments.loading import ROOT
+from trainyard.regions import ENDPOINT_HOUR_USD, REGIONS, S3_PREFIX_LISTS
+
+# Feature flags that are set otherwise than the CDK recommends; docs/decisions/0005-feature-flags.md says why.
+DEVIATIONS = {"@aws-cdk/core:defaultCrossStackReferences": "strong"}
+
+
+def test_the_folder_constructs_is_no_package() -> None:
+    """With an ``__init__.py`` it would hide the package of that name that the CDK imports."""
+    assert not (ROOT / "constructs" / "__init__.py").exists()
+
+
+def test_it_holds_one_package_of_a_name_of_its_own() -> None:
+    assert [each.name for each in (ROOT / "constructs").iterdir() if each.is_dir() and each.name != "__pycache__"] == [
+        "trainyard"
+    ]
+
+
+def test_the_feature_flags_are_those_that_the_cdk_recommends() -> None:
+    """A new release of the CDK brings new ones, which someone must look at."""
+    (library,) = aws_cdk.__path__
+    bundle = next((Path(library) / "_jsii").glob("aws-cdk-lib@*.jsii.tgz"))
+    with tarfile.open(bundle) as archive:
+        file = archive.extractfile("package/recommended-feature-flags.json")
+        assert file
+        recommended = json.load(file)
+    flags = json.loads((ROOT / "cdk.json").read_text())["context"]
+    assert {key: value for key, value in flags.items() if key.startswith("@aws-cdk")} == recommended | DEVIATIONS
+
+
+def test_cdk_runs_the_app_in_the_projects_own_environment() -> None:
+    assert json.loads((ROOT / "cdk.json").read_text())["app"] == ".venv/bin/python app.py"
+
+
+def test_the_regions_are_those_that_have_sagemaker() -> None:
+    assert sorted(boto3.Session().get_available_regions("sagemaker")) == list(REGIONS)
+
+
+def test_prices_and_prefix_lists_are_of_known_regions() -> None:
+    assert {*S3_PREFIX_LISTS, *ENDPOINT_HOUR_USD} <= set(REGIONS)
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+def test_every_package_is_pinned_with_hashes_and_none_with_a_host(name: str) -> None:
+    text = (ROOT / name).read_text()
+    packages = re.findall(r"^[a-z0-9]\S+", text, flags=re.M | re.I)
+    assert packages
+    assert all(re.fullmatch(r"\S+==\S+", package) for package in packages)
+    assert len(re.findall(r"^    --hash=sha256:\w{64}", text, flags=re.M)) >= len(packages)
+    assert "://" not in text
+
+
+def test_the_cdk_cli_is_pinned_with_a_hash_and_without_a_host() -> None:
+    lock = json.loads((ROOT / "package-lock.json").read_text())
+    cli = lock["packages"]["node_modules/aws-cdk"]
+    assert cli["version"].startswith("2.")
+    assert cli["integrity"].startswith("sha512-")
+    assert "resolved" not in cli
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "environments").glob("*.yaml")), ids=lambda file: file.name)
+def test_editors_complete_the_environment_files(file: Path) -> None:
+    assert file.read_text().startswith("# yaml-language-server: $schema=schema.json\n")

@@ -1,0 +1,120 @@
+"""Writes the files that are made from the code: ``python -m tools.generate`` (``make snapshots`` runs it too)."""
+
+import json
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+import app
+from environments import Environment, load
+from environments.loading import ROOT
+from environments.model import Section
+from tools.diagram import draw
+from trainyard.endpoint_services import ALWAYS, NEEDS, Feature, Need
+
+INTRODUCTION = """\
+# The environment file
+
+One YAML file holds all that differs between two deployments of Trainyard. The shipped ones are in
+[`environments/`](../environments); choose one with `-c environment=NAME`, or one kept elsewhere with
+`-c environment=PATH`. A file is called like the environment in it. Unknown keys are refused, and so is a value of
+another type: YAML's `yes` is text, and an account is text too (put it in quotes).
+
+This page is made from the model in `environments/model.py` (`make snapshots`), and so is
+[`environments/schema.json`](../environments/schema.json), by which editors complete the files.
+"""
+
+
+def schema() -> str:
+    """The JSON schema by which editors complete environment files."""
+    return json.dumps(Environment.model_json_schema(), indent=2) + "\n"
+
+
+def picture() -> str:
+    """The architecture of prod, from its templates."""
+    with tempfile.TemporaryDirectory() as folder:
+        app.build(load("prod"), folder).synth()
+        return draw(Path(folder))
+
+
+def reference() -> str:
+    """The page about the environment file."""
+    lines = [INTRODUCTION]
+    for path, model in sections("", Environment):
+        lines.append(f"## {f'`{path}`' if path else 'The file'}\n\n{(model.__doc__ or '').strip()}\n")
+        lines.append("| field | type | unit | default | what it is |\n|---|---|---|---|---|")
+        lines += [_row(name, field) for name, field in model.model_fields.items()]
+        lines.append("")
+    lines.append("## Features\n")
+    lines.append("Every environment has the gateway endpoint of S3 and the interface endpoints of the first row.\n")
+    lines.append("| feature | interface endpoints, and why |\n|---|---|")
+    lines.append(f"| (always) | {_needs(ALWAYS)} |")
+    lines += [f"| `{feature}` | {_needs(needs)} |" for feature, needs in NEEDS.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _needs(needs: tuple[Need, ...]) -> str:
+    return "; ".join(f"`{need.service}`: {need.reason}" for need in needs) or "none"
+
+
+def sections(path: str, model: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:
+    """Place in the file to its model, from ``model`` down."""
+    yield path, model
+    for name, field in model.model_fields.items():
+        for inner, many in _models(field.annotation):
+            yield from sections(f"{path}.{name}".lstrip(".") + ("[]" if many else ""), inner)
+
+
+def _models(annotation: Any) -> Iterator[tuple[type[BaseModel], bool]]:
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        yield annotation, False
+    for argument in getattr(annotation, "__args__", ()):
+        for inner, _ in _models(argument):
+            yield inner, getattr(annotation, "__origin__", None) is tuple
+
+
+def _row(name: str, field: FieldInfo) -> str:
+    schema = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+    default = "compulsory" if field.is_required() else _plain(field.get_default())
+    return f"| `{name}` | {_type(field.annotation)} | {schema.get('unit', '')} | {default} | {field.description} |"
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, BaseModel):
+        return "as below"
+    return f"`{json.dumps(value)}`"
+
+
+def _type(annotation: Any) -> str:
+    arguments = [each for each in getattr(annotation, "__args__", ()) if each not in (type(None), Ellipsis)]
+    match getattr(annotation, "__origin__", None):
+        case origin if origin is tuple:
+            return f"list of {_type(arguments[0])}"
+        case origin if origin is dict:
+            return "mapping of text to text"
+    if not isinstance(annotation, type) and arguments:
+        return " or ".join(f"`{each}`" if isinstance(each, str) else _type(each) for each in arguments)
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return "section"
+    names = {str: "text", int: "whole number", bool: "`true` or `false`", Feature: "[feature](#features)"}
+    return names.get(annotation) or " or ".join(f"`{each.value}`" for each in annotation)
+
+
+GENERATED: dict[str, Callable[[], str]] = {
+    "environments/schema.json": schema,
+    "docs/environment.md": reference,
+    "docs/architecture.svg": picture,
+}
+"""Path in the checkout to what makes the text of the file."""
+
+
+if __name__ == "__main__":
+    for name, make in GENERATED.items():
+        file, text = ROOT / name, make()
+        if not file.exists() or file.read_text() != text:
+            file.write_text(text)
+            print(f"renewed {name}")
