@@ -19,7 +19,7 @@ def run(folder: Path, *arguments: str, **environment: str) -> subprocess.Complet
     return subprocess.run(
         [sys.executable, str(APP), *arguments],
         cwd=folder,
-        env={"PATH": os.environ["PATH"], "HOME": str(folder), **environment},
+        env={"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], **environment},
         capture_output=True,
         text=True,
         check=False,
@@ -48,6 +48,7 @@ def test_two_synths_in_different_folders_and_surroundings_give_the_same_bytes(tm
         "CDK_DEFAULT_ACCOUNT": "999999999999",
         "CDK_DEFAULT_REGION": "ap-south-1",
         "CDK_OUTDIR": str(there / "out"),
+        "HOME": str(there),
         "CDK_CONTEXT_JSON": json.dumps({"environment": "prod", "@aws-cdk/core:defaultCrossStackReferences": "weak"}),
         "LANG": "tr_TR.UTF-8",
         "PYTHONHASHSEED": "1234",
