@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from environments.loading import ROOT
 from operations import __main__ as command
 from operations.shape import shape
 from tests.support import Assembly, environment_with, synthesize, text_of
@@ -24,6 +25,10 @@ def test_it_counts_findings_and_acknowledgements_per_pack(prod: Assembly) -> Non
         ("HIPAA.Security", "0", "1"),
         ("PCI.DSS.321", "0", "1"),
     ]
+
+
+def test_the_readme_shows_what_it_prints(prod: Assembly) -> None:
+    assert f"$ make synth ENV=prod\n{shape(prod.folder)}\n$ make test\n" in (ROOT / "README.md").read_text()
 
 
 def test_it_prices_endpoints_by_zone_and_region(tmp_path: Path) -> None:
