@@ -15,7 +15,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-dev synth diff deploy destroy test test-unit lint snapshots bench lock clean
+.PHONY: help setup setup-dev synth diff deploy destroy test test-unit lint snapshots bench mutants lock clean
 
 help: ## this list
 	@$(PYTHON) -c 'import re; [print(f"  make {name:10} {text}") for name, text in re.findall(r"^([a-z-]+):.*?## (.*)$$", open("Makefile").read(), re.M)]'
@@ -76,6 +76,9 @@ snapshots: setup-dev ## renew everything generated: snapshots, schema, reference
 
 bench: setup-dev ## synth of prod against an empty app, in one run
 	@$(BIN)/python -m tools.bench
+
+mutants: setup-dev ## take away one control at a time and show which test notices
+	@$(BIN)/python -m tools.mutants
 
 lock: setup-dev ## renew requirements*.txt and package-lock.json
 	@$(UV_COMPILE) requirements.in --output-file requirements.txt

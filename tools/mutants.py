@@ -1,0 +1,72 @@
+"""Takes one control away at a time and shows which test notices: ``python -m tools.mutants``.
+
+Each mutant is a small change to the code, made in a copy of the checkout. The tests of seconds run on it, without the
+snapshots and the generated files, which would notice any change whatever. A mutant that no test notices is reported and
+makes the exit code 1.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+import yaml
+
+from environments.loading import ROOT
+
+
+class Mutant(NamedTuple):
+    """What is taken away, and how: in ``file``, the text ``old``, which stands there once, becomes ``new``."""
+
+    control: str
+    file: str
+    old: str
+    new: str
+
+
+MUTANTS = tuple(Mutant(**each) for each in yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text()))
+
+
+def main() -> int:
+    """Prints a table of what noticed what; exit code 1 when nothing noticed a mutant."""
+    unnoticed = 0
+    print("| control taken away | noticed by |\n|---|---|")
+    for mutant in MUTANTS:
+        test = _noticed(mutant)
+        unnoticed += test is None
+        print(f"| {mutant.control} | {f'`{test}`' if test else '**nothing**'} |", flush=True)
+    print(f"\n{len(MUTANTS) - unnoticed} of {len(MUTANTS)} noticed")
+    return 1 if unnoticed else 0
+
+
+def _noticed(mutant: Mutant) -> str | None:
+    """The first test that fails on the mutant."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "checkout"
+        left_behind = shutil.ignore_patterns(".venv", ".git", "node_modules", "cdk.out", ".*_cache")
+        shutil.copytree(ROOT, copy, ignore=left_behind)
+        (copy / ".venv").symlink_to(ROOT / ".venv")
+        file = copy / mutant.file
+        text = file.read_text()
+        if text.count(mutant.old) != 1:
+            raise ValueError(f"{mutant.control}: {mutant.old!r} stands {text.count(mutant.old)} times in {mutant.file}")
+        file.write_text(text.replace(mutant.old, mutant.new))
+        result = subprocess.run(  # noqa: S603 (our own tests)
+            [
+                *(sys.executable, "-m", "pytest", "-q", "-x", "--numprocesses=2", "-m", "not slow"),
+                *("--ignore=tests/stacks/test_snapshots.py", "--ignore=tests/tools"),
+            ],
+            cwd=copy,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    failed = re.search(r"^(?:FAILED|ERROR) (\S+)", result.stdout, flags=re.M)
+    return failed[1] if failed else None
+
+
+if __name__ == "__main__":
+    sys.exit(main())
