@@ -7,7 +7,8 @@ from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from environments import Environment
-from environments.model import DnsMode, ExistingVpc, Logs, NewVpc
+from environments.model import Logs
+from environments.network import DnsMode, ExistingVpc, NewVpc
 from stacks.platform_stack import PlatformStack
 from trainyard.dns_firewall import DnsFirewall
 from trainyard.encrypted_log_group import EncryptedLogGroup

@@ -11,8 +11,8 @@ from pydantic.fields import FieldInfo
 
 import app
 from environments import Environment, load
+from environments.fields import Section
 from environments.loading import ROOT
-from environments.model import Section
 from tools.diagram import draw
 from trainyard.endpoint_services import ALWAYS, NEEDS, Feature, Need
 
@@ -79,7 +79,7 @@ def _models(annotation: Any) -> Iterator[tuple[type[BaseModel], bool]]:
 
 def _row(name: str, field: FieldInfo) -> str:
     schema = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
-    default = "compulsory" if field.is_required() else _plain(field.get_default())
+    default = "compulsory" if field.is_required() else _plain(field.get_default(call_default_factory=True, validated_data={}))
     return f"| `{name}` | {_type(field.annotation)} | {schema.get('unit', '')} | {default} | {field.description} |"
 
 

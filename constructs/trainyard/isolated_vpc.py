@@ -7,8 +7,7 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-SUBNET_BITS = 2
-"""A subnet takes a quarter of the VPC, however many zones there are, so that adding a zone moves none."""
+from trainyard.address_plan import MAX_ZONES, SUBNET_BITS
 
 
 class IsolatedVpc(Construct):
@@ -34,8 +33,8 @@ class IsolatedVpc(Construct):
         self, scope: Construct, construct_id: str, *, cidr: str, zones: Sequence[str], log_group: logs.ILogGroup
     ) -> None:
         super().__init__(scope, construct_id)
-        if len(zones) > 2**SUBNET_BITS:
-            raise ValueError(f"zones: {len(zones)} given, the VPC is cut into {2**SUBNET_BITS} parts")
+        if len(zones) > MAX_ZONES:
+            raise ValueError(f"zones: {len(zones)} given, the VPC is cut into {MAX_ZONES} parts")
 
         self.vpc = ec2.Vpc(
             self,

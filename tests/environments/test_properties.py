@@ -12,10 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from environments import EnvironmentFileError
+from environments.fields import PRIVATE_RANGES
 from environments.loading import parse
-from environments.model import DOCKER_RANGE, LOG_RETENTION_DAYS, MAX_ZONES, PRIVATE_RANGES
+from environments.model import LOG_RETENTION_DAYS
+from environments.network import DOCKER_RANGE
 from policies import gate
 from tests.support import Json, synthesize
+from trainyard.address_plan import MAX_ZONES
 from trainyard.endpoint_services import INTERFACE_SERVICES, Feature
 from trainyard.regions import REGIONS, S3_PREFIX_LISTS
 

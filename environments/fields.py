@@ -1,0 +1,84 @@
+"""What fields of the environment file are made of: types with their rules, each with the message it gives."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from ipaddress import IPv4Network
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from environments.problems import Path, Problem, shown
+
+PRIVATE_RANGES = [IPv4Network(range_) for range_ in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")]
+"""RFC 1918 and RFC 6598: all that a VPC without internet may use."""
+
+
+def matches(pattern: str, rule: str) -> AfterValidator:
+    """The whole text matches ``pattern``; ``rule`` says in words what that means."""
+
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise ValueError(rule)
+        return value
+
+    return AfterValidator(check)
+
+
+def _private_cidr(value: str) -> str:
+    try:
+        network = IPv4Network(value)
+    except ValueError as error:
+        raise ValueError(f"must be an IPv4 network such as 10.20.0.0/16 ({error})") from None
+    if not any(network.subnet_of(range_) for range_ in PRIVATE_RANGES):
+        raise ValueError(f"must be private: inside {', '.join(str(range_) for range_ in PRIVATE_RANGES)}")
+    return str(network)
+
+
+def repeated(path: Path, values: Iterable[object]) -> Iterator[Problem]:
+    """A problem for each value that stands more than once, at its second place; ``*`` in ``path`` is its index."""
+    seen: Counter[object] = Counter()
+    for index, value in enumerate(values):
+        seen[value] += 1
+        if seen[value] == 2:
+            at = tuple(index if part == "*" else part for part in path)
+            yield Problem(at, shown(value), "must be unique: it stands here a second time")
+
+
+def aws_id(prefix: str) -> AfterValidator:
+    """An id that EC2 gave, old or new in length."""
+    return matches(
+        rf"{prefix}-[0-9a-f]{{8}}([0-9a-f]{{9}})?", f"must be an id of AWS such as {prefix}-0123456789abcdef0"
+    )
+
+
+AccountId = Annotated[str, matches(r"[0-9]{12}", "must be 12 digits, in quotes")]
+Cidr = Annotated[str, AfterValidator(_private_cidr)]
+Days = Annotated[int, Field(json_schema_extra={"unit": "days"})]
+DomainName = Annotated[
+    str,
+    matches(
+        r"(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}",
+        "must be a domain name such as git.example.com, or *.example.com for all names below it",
+    ),
+]
+Name = Annotated[
+    str,
+    matches(r"[a-z](-?[a-z0-9]){0,19}", "must be 1 to 20 of a-z, 0-9 and single hyphens, with a letter first"),
+]
+TagKey = Annotated[
+    str,
+    matches(
+        r"(?!aws:)[\w .:/=+@-]{1,128}", "must be 1 to 128 letters, digits, spaces or _.:/=+-@, and not begin with aws:"
+    ),
+]
+TagValue = Annotated[str, matches(r"[\w .:/=+@-]{1,256}", "must be 1 to 256 letters, digits, spaces or _.:/=+-@")]
+SecurityGroupId = Annotated[str, aws_id("sg")]
+
+
+class Section(BaseModel):
+    """A part of the file."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True, validate_default=True
+    )
