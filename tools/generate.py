@@ -79,8 +79,9 @@ def _models(annotation: Any) -> Iterator[tuple[type[BaseModel], bool]]:
 
 def _row(name: str, field: FieldInfo) -> str:
     schema = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
-    default = "compulsory" if field.is_required() else _plain(field.get_default(call_default_factory=True, validated_data={}))
-    return f"| `{name}` | {_type(field.annotation)} | {schema.get('unit', '')} | {default} | {field.description} |"
+    default = field.get_default(call_default_factory=True, validated_data={})
+    shown = "compulsory" if field.is_required() else _plain(default)
+    return f"| `{name}` | {_type(field.annotation)} | {schema.get('unit', '')} | {shown} | {field.description} |"
 
 
 def _plain(value: Any) -> str:
