@@ -53,16 +53,24 @@ def build(environment: Environment, outdir: str | None = None) -> cdk.App:
     return app
 
 
+def _choice(text: str) -> str:
+    key, _, value = text.partition("=")
+    if key != "environment" or not value:
+        raise argparse.ArgumentTypeError(f"{text!r}: must be environment=NAME or environment=PATH")
+    return value
+
+
 def main() -> int:
     """Exit code 2 for a file that cannot be used, 1 for findings of the gate, and 0 for an assembly to deploy."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("-c", "--context", action="append", default=[], metavar="environment=NAME_OR_PATH")
-    given = dict(each.partition("=")[::2] for each in parser.parse_args().context)
-    context = {"environment": "dev", **json.loads(os.environ.get("CDK_CONTEXT_JSON", "{}")), **given}
-    outdir = os.environ.get("CDK_OUTDIR", "cdk.out")
+    parser.add_argument("-c", "--context", type=_choice, metavar="environment=NAME_OR_PATH")
+    from_cli = json.loads(os.environ.get("CDK_CONTEXT_JSON", "{}")).get("environment")
+    outdir = Path(os.environ.get("CDK_OUTDIR", "cdk.out"))
     try:
-        build(load(context["environment"]), outdir).synth()
-        gate.check(Path(outdir))
+        environment = load(str(parser.parse_args().context or from_cli or "dev"))
+        gate.forget(outdir)
+        build(environment, str(outdir)).synth()
+        gate.check(outdir)
     except EnvironmentFileError as error:
         print(error, file=sys.stderr)
         return 2

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Network
-from typing import Annotated
+from typing import Annotated, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -58,21 +58,24 @@ Days = Annotated[int, Field(json_schema_extra={"unit": "days"})]
 DomainName = Annotated[
     str,
     matches(
-        r"(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}",
+        r"(?=.{1,255}\Z)(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]",
         "must be a domain name such as git.example.com, or *.example.com for all names below it",
     ),
 ]
 Name = Annotated[
     str,
-    matches(r"[a-z](-?[a-z0-9]){0,19}", "must be 1 to 20 of a-z, 0-9 and single hyphens, with a letter first"),
+    matches(r"(?=.{1,20}\Z)[a-z](-?[a-z0-9])*", "must be 1 to 20 of a-z, 0-9 and single hyphens, with a letter first"),
 ]
 TagKey = Annotated[
     str,
     matches(
-        r"(?!aws:)[\w .:/=+@-]{1,128}", "must be 1 to 128 letters, digits, spaces or _.:/=+-@, and not begin with aws:"
+        r"(?!(?i:aws):)(?=.*\S)[\w .:/=+@-]{1,128}",
+        "must be 1 to 128 letters, digits, spaces or _.:/=+-@, and not begin with aws:",
     ),
 ]
-TagValue = Annotated[str, matches(r"[\w .:/=+@-]{1,256}", "must be 1 to 256 letters, digits, spaces or _.:/=+-@")]
+TagValue = Annotated[
+    str, matches(r"(?=.*\S)[\w .:/=+@-]{1,256}", "must be 1 to 256 letters, digits, spaces or _.:/=+-@")
+]
 SecurityGroupId = Annotated[str, aws_id("sg")]
 
 
@@ -82,3 +85,11 @@ class Section(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True, validate_default=True
     )
+
+
+def sections_in(annotation: object) -> Iterator[type[Section]]:
+    """The sections that a field of this type holds."""
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from sections_in(argument)

@@ -2,14 +2,16 @@
 
 import difflib
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from environments.fields import Section, sections_in
 from environments.model import Environment
 from environments.problems import EnvironmentFileError, Problem, shown
 
@@ -66,14 +68,23 @@ def parse(text: str, label: str) -> Environment:
     except yaml.YAMLError as error:
         raise EnvironmentFileError(label, [Problem((), "", f"not valid YAML: {error}")]) from None
     except ValidationError as error:
-        problems = [problem for details in error.errors() for problem in _problems(details)]
+        problems = [problem for details in _told_once(error.errors()) for problem in _problems(details)]
         raise EnvironmentFileError(label, problems) from None
     except (RecursionError, ValueError) as error:
         raise EnvironmentFileError(label, [Problem((), "", f"not valid YAML here: {error}")]) from None
 
 
 class _Loader(yaml.SafeLoader):
-    """Plain YAML: no dates, sets or binary (a field takes none of them), and no key twice."""
+    """Plain YAML: text, whole numbers, decimals, true, false and null, in lists and mappings; no key twice.
+
+    What YAML 1.1 reads into other text is text here: yes and no, 1:30, dates, numbers with a leading zero.
+    """
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.composer.ComposerError(None, None, "aliases are not taken", mark)
+        return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[object] = set()
@@ -91,21 +102,46 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-_PLAIN = ("null", "bool", "int", "float", "str", "seq", "map")
+_PLAIN = {
+    "null": (r"~|null|", ("~", "n", "")),
+    "bool": (r"true|false", ("t", "f")),
+    "int": (r"[-+]?(?:0|[1-9][0-9]*)", tuple("-+0123456789")),
+    "float": (r"[-+]?(?:0|[1-9][0-9]*)\.[0-9]+", tuple("-+0123456789")),
+}
+_PREFIX = "tag:yaml.org,2002:"
+_Loader.yaml_implicit_resolvers = {}
+for _name, (_pattern, _first) in _PLAIN.items():
+    _Loader.add_implicit_resolver(f"{_PREFIX}{_name}", re.compile(rf"(?:{_pattern})\Z"), _first)
 _Loader.yaml_constructors = {
     tag: constructor
     for tag, constructor in yaml.SafeLoader.yaml_constructors.items()
-    if tag is None or tag.removeprefix("tag:yaml.org,2002:") in _PLAIN
+    if tag is None or tag.removeprefix(_PREFIX) in {*_PLAIN, "str", "seq", "map"}
 }
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+
+_TYPES = {
+    "bool_type": "must be true or false",
+    "int_type": "must be a whole number",
+    "string_type": "must be text",
+    "tuple_type": "must be a list",
+    "dict_type": "must be a mapping of keys to values",
+    "model_type": "must be a mapping of keys to values",
+    "model_attributes_type": "must be a mapping of keys to values",
+    "json_invalid": "holds a character that is no text",
 }
+
+
+def _told_once(errors: list[ErrorDetails]) -> Iterator[ErrorDetails]:
+    """Without the complaint that a list is too short when only a bad entry made it so."""
+    for each in errors:
+        below = (other["loc"] for other in errors if other is not each)
+        if each["type"] != "too_short" or not any(loc[: len(each["loc"])] == each["loc"] for loc in below):
+            yield each
 
 
 def _problems(details: ErrorDetails) -> Iterator[Problem]:
     """Pydantic's error in our words."""
-    path = details["loc"]
+    # Pydantic calls the key of a mapping a place below it.
+    path = tuple(part for part in details["loc"] if part != "[key]")
     context = details.get("ctx", {})
     value = shown(details["input"])
     match details["type"]:
@@ -128,23 +164,16 @@ def _problems(details: ErrorDetails) -> Iterator[Problem]:
             yield Problem(path, value, f"must have at most {context['max_length']} entries")
         case "string_type" if isinstance(details["input"], int | float):
             yield Problem(path, value, "must be text: put it in quotes")
-        case "model_type" | "model_attributes_type":
-            yield Problem(path, value, "must be a mapping of keys to values")
-        case _:
-            yield Problem(path, value, details["msg"].replace("Input should be", "must be"))
+        case "json_invalid":
+            yield Problem((), "", _TYPES["json_invalid"])
+        case type_:
+            yield Problem(path, value, _TYPES.get(type_) or details["msg"].replace("Input should be", "must be"))
 
 
-def _section_at(path: tuple[str | int, ...]) -> type[BaseModel]:
+def _section_at(path: tuple[str | int, ...]) -> type[Section]:
     """The model of the section at ``path``."""
-    section: type[BaseModel] = Environment
+    section: type[Section] = Environment
     for part in path:
         if isinstance(part, str):
-            section = next(_sections(section.model_fields[part].annotation))
+            section = next(sections_in(section.model_fields[part].annotation))
     return section
-
-
-def _sections(annotation: object) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for argument in get_args(annotation):
-        yield from _sections(argument)

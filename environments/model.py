@@ -12,8 +12,11 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from environments.fields import AccountId, Days, Name, Section, TagKey, TagValue, repeated
 from environments.network import Network, outside
 from environments.problems import Problem, refuse, shown
-from trainyard.endpoint_services import Feature
+from trainyard.endpoint_services import Feature, is_offered
 from trainyard.regions import REGIONS
+
+MAX_ADDITIONAL_TAGS = 46
+"""A resource takes 50, of which four are compulsory (AWS docs tag-editor/latest/userguide/tagging.html)."""
 
 LOG_RETENTION_DAYS = (
     *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545),
@@ -50,11 +53,16 @@ class Tags(Section):
     @field_validator("additional")
     @classmethod
     def _keep_the_compulsory_tags(cls, additional: dict[str, str]) -> dict[str, str]:
-        refuse(
-            Problem((key,), shown(value), "is a compulsory tag: give it as a field of tags, or as the name")
-            for key, value in additional.items()
-            if key in {"Environment", "Owner", "CostCenter", "Project"}
-        )
+        # Without regard to case, as IAM compares them.
+        taken = {"environment", "owner", "costcenter", "project"}
+        problems = []
+        for key, value in additional.items():
+            if key.lower() in taken:
+                problems.append(Problem((key,), shown(value), "is a tag already, upper and lower case being one"))
+            taken.add(key.lower())
+        if len(additional) > MAX_ADDITIONAL_TAGS:
+            problems.append(Problem((), f"{len(additional)} tags", f"must be at most {MAX_ADDITIONAL_TAGS}"))
+        refuse(problems)
         return additional
 
 
@@ -71,7 +79,7 @@ class Team(Section):
     """A team that trains models here."""
 
     name: Name
-    """The team's name; it becomes part of stack names."""
+    """The team's name."""
 
 
 class Environment(Section):
@@ -98,8 +106,17 @@ class Environment(Section):
 
     @field_validator("features")
     @classmethod
-    def _features_are_unique(cls, features: tuple[Feature, ...]) -> tuple[Feature, ...]:
-        refuse(repeated(("*",), (feature.value for feature in features)))
+    def _features_are_unique_and_offered(
+        cls, features: tuple[Feature, ...], info: ValidationInfo
+    ) -> tuple[Feature, ...]:
+        problems = list(repeated(("*",), (feature.value for feature in features)))
+        region = info.data.get("region")
+        problems += [
+            Problem((index,), shown(feature.value), f"is not offered in {region}")
+            for index, feature in enumerate(features)
+            if region and not is_offered(feature, region)
+        ]
+        refuse(problems)
         return features
 
     @field_validator("teams")

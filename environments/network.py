@@ -63,6 +63,12 @@ class NewVpc(Section):
         refuse(repeated(("*",), zones))
         return zones
 
+    @field_validator("allowed_domains")
+    @classmethod
+    def _domains_are_unique(cls, domains: tuple[str, ...]) -> tuple[str, ...]:
+        refuse(repeated(("*",), domains))
+        return domains
+
     @field_validator("reserved_cidrs")
     @classmethod
     def _keeps_clear(cls, reserved: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
@@ -144,6 +150,12 @@ class Network(Section):
     """The id of AWS's prefix list of S3 in this region; compulsory where Trainyard does not know it."""
     image_accounts: tuple[AccountId, ...] = ()
     """Further accounts whose container images may be pulled, for example that of AWS Deep Learning Containers."""
+
+    @field_validator("image_accounts")
+    @classmethod
+    def _accounts_are_unique(cls, accounts: tuple[str, ...]) -> tuple[str, ...]:
+        refuse(repeated(("*",), accounts))
+        return accounts
 
     @model_validator(mode="after")
     def _is_one_vpc(self) -> Self:

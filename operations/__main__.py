@@ -34,9 +34,10 @@ class InputError(Exception):
 
 
 def _shape(assembly: Path) -> str:
-    if not (assembly / "manifest.json").is_file():
-        raise InputError(f"{assembly}: not an assembly of cdk synth: it has no manifest.json")
-    return shape(assembly)
+    try:
+        return shape(assembly)
+    except FileNotFoundError as error:
+        raise InputError(f"{assembly}: not an assembly of cdk synth: {error.filename} is missing") from None
 
 
 def _check_destroy(name_or_path: str) -> None:

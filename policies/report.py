@@ -7,6 +7,9 @@ from typing import Any
 PACKS = ("AwsSolutions", "NIST.800.53.R4", "NIST.800.53.R5", "HIPAA.Security", "PCI.DSS.321")
 """The packs that every environment passes, by the names they have in the report."""
 
+FILE = "validation-report.json"
+"""Where in the assembly the CDK writes it."""
+
 Report = dict[str, Any]
 
 
@@ -16,5 +19,5 @@ def read(assembly: Path) -> dict[str, Report]:
     Raises:
         FileNotFoundError: when the assembly was made without packs.
     """
-    plugins = json.loads((assembly / "validation-report.json").read_text())["pluginReports"]
+    plugins = json.loads((assembly / FILE).read_text())["pluginReports"]
     return {plugin["pluginName"]: plugin for plugin in plugins}

@@ -45,7 +45,7 @@ class NetworkStack(PlatformStack):
             "Groups",
             vpc=self.vpc,
             s3_prefix_list_id=network.s3_prefix_list_id or S3_PREFIX_LISTS[environment.region],
-            other_endpoint_groups=[endpoint.security_group_id for endpoint in existing.endpoints] if existing else [],
+            other_endpoint_groups=[each.security_group_id for each in existing.endpoints] if existing else [],
         )
         one_per_zone = {subnet.availability_zone: subnet for subnet in reversed(self.subnets)}
         VpcEndpoints(

@@ -71,7 +71,19 @@ def text_of(environment: str, changes: Json | None = None) -> str:
             del section[last]
         else:
             section[last] = value
-    return yaml.safe_dump(data, sort_keys=False)
+    return written(data)
+
+
+class _Plain(yaml.SafeDumper):
+    """Writes what stands twice out twice: environment files take no aliases."""
+
+    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 (the signature of the base)
+        return True
+
+
+def written(data: Json) -> str:
+    """The text of an environment file."""
+    return yaml.dump(data, Dumper=_Plain, sort_keys=False, allow_unicode=False)
 
 
 def environment_with(changes: Json, base: str = "prod") -> Environment:

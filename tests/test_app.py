@@ -81,6 +81,12 @@ def test_bad_input_is_one_message_and_exit_code_2(tmp_path: Path, choice: str, m
     assert not (tmp_path / "cdk.out").exists()
 
 
+def test_a_misspelt_choice_is_not_taken_for_none(tmp_path: Path) -> None:
+    result = run(tmp_path, "-c", "enviroment=prod")
+    assert result.returncode == 2
+    assert "'enviroment=prod': must be environment=NAME or environment=PATH" in result.stderr
+
+
 def test_a_finding_of_the_gate_is_a_list_and_exit_code_1(tmp_path: Path) -> None:
     """The whole entry point, with one bucket slipped into the first stack."""
     script = (

@@ -1,5 +1,6 @@
 """What must stay as it is for everything else to work."""
 
+import importlib.util
 import json
 import re
 import tarfile
@@ -8,12 +9,17 @@ from pathlib import Path
 import aws_cdk
 import boto3
 import pytest
+from aws_cdk import aws_ec2 as ec2
 
 from environments.loading import ROOT
+from trainyard.endpoint_services import INTERFACE_SERVICES
 from trainyard.regions import ENDPOINT_HOUR_USD, REGIONS, S3_PREFIX_LISTS
 
 # Feature flags that are set otherwise than the CDK recommends; docs/decisions/0005-feature-flags.md says why.
-DEVIATIONS = {"@aws-cdk/core:defaultCrossStackReferences": "strong"}
+DEVIATIONS = {
+    "@aws-cdk/core:defaultCrossStackReferences": "strong",
+    "@aws-cdk/core:explicitStackTags": False,
+}
 
 
 def test_the_folder_constructs_is_no_package() -> None:
@@ -49,6 +55,22 @@ def test_the_regions_are_those_that_have_sagemaker() -> None:
 
 def test_prices_and_prefix_lists_are_of_known_regions() -> None:
     assert {*S3_PREFIX_LISTS, *ENDPOINT_HOUR_USD} <= set(REGIONS)
+
+
+def test_endpoint_services_have_the_names_that_the_cdk_knows() -> None:
+    constants = [name for name in dir(ec2.InterfaceVpcEndpointAwsService) if name.isupper()]
+    # The CDK leaves the region open, and "com.amazonaws" too, which differs in China.
+    known = {
+        re.sub(r"\$\{Token\[[^]]*\]\}", "", getattr(ec2.InterfaceVpcEndpointAwsService, name).name)
+        for name in constants
+    }
+    ours = {service.name.format(region="") for service in INTERFACE_SERVICES.values()}
+    assert {name.removeprefix("com.amazonaws") for name in ours} <= known
+
+
+def test_packages_are_compiled() -> None:
+    """Or the import of the CDK takes seconds longer at every synth, where Python may not write what it compiled."""
+    assert Path(importlib.util.cache_from_source(ec2.__file__)).exists()
 
 
 @pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])

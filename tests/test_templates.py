@@ -11,7 +11,9 @@ from cfnlint.config import ManualArgs
 import app
 from environments import load
 from tests.conftest import SHIPPED
-from tests.support import Assembly
+from tests.environments.test_loading import ADOPTED
+from tests.support import Assembly, Json, environment_with, synthesize
+from trainyard.endpoint_services import Feature
 
 pytestmark = pytest.mark.slow
 
@@ -24,15 +26,28 @@ EXPLAINED_TO_THE_ENGINE = {
 }
 
 
-def test_cfn_lint_finds_nothing_unexplained(assembly: Assembly) -> None:
-    config = ManualArgs(regions=[assembly.environment.region])
-    found = [
-        f"{stack}: {match}"
-        for stack in assembly.stacks
-        for match in cfn_lint.lint(json.dumps(assembly.stacks[stack]), config=config)
-        if match.rule.id not in EXPLAINED
-    ]
-    assert found == []
+@pytest.fixture(scope="module", params=[*SHIPPED, "every feature", "an existing VPC"])
+def linted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Assembly:
+    """The shipped environments, and what none of them has."""
+    if request.param in SHIPPED:
+        environment = load(request.param)
+    else:
+        changes: Json = {"features": [feature.value for feature in Feature]}
+        if request.param == "an existing VPC":
+            changes |= ADOPTED
+        environment = environment_with(changes)
+    return synthesize(environment, tmp_path_factory.mktemp("linted"))
+
+
+def test_cfn_lint_finds_nothing_unexplained(linted: Assembly) -> None:
+    config = ManualArgs(regions=[linted.environment.region])
+    found = {
+        match.rule.id: f"{stack}: {match}"
+        for stack in linted.stacks
+        for match in cfn_lint.lint(json.dumps(linted.stacks[stack]), config=config)
+    }
+    explained = EXPLAINED if linted.environment.network.vpc else {}
+    assert set(found) == set(explained), found
 
 
 def test_cfn_lint_looks_at_our_templates_at_all(prod: Assembly) -> None:

@@ -39,6 +39,8 @@ if sys.argv[2] == "bare":
 root = app.build(app.load("prod"), sys.argv[1])
 built = time.perf_counter()
 root.synth()
+if sys.argv[2] == "full":
+    app.gate.check(app.Path(sys.argv[1]))
 synthesised = time.perf_counter()
 print(json.dumps({
     "imports": imported - started, "construction": built - imported, "synth": synthesised - built,

@@ -4,13 +4,11 @@ Each stack is a card with what it holds; the card of the network shows the VPC, 
 the ways to AWS. Whatever is not in the templates is not in the picture.
 """
 
-import json
 from collections import Counter
 from pathlib import Path
-from typing import Any
 from xml.sax.saxutils import escape
 
-Json = dict[str, Any]
+from operations.assembly import Json, StackTemplate, stacks_of
 
 WIDTH, MARGIN, LINE = 1180, 24, 20
 INK, FAINT, PAPER = "#1f2933", "#616e7c", "#ffffff"
@@ -81,40 +79,38 @@ class Canvas:
 
 def draw(assembly: Path) -> str:
     """The picture of a synthesised assembly."""
-    stacks = _stacks(assembly)
-    first = next(iter(stacks.values()))
+    stacks = stacks_of(assembly)
+    environment = stacks[0].name.removeprefix("trainyard-").rpartition("-")[0]
     canvas = Canvas()
-    count = sum(len(stack["resources"]) for stack in stacks.values())
+    count = sum(len(stack.resources) for stack in stacks)
     canvas.text(MARGIN, 38, "Trainyard", size=22, bold=True)
     canvas.text(
         MARGIN + 120,
         38,
-        f"environment {first['environment']} in {first['region']}: {len(stacks)} stacks, {count} resources",
+        f"environment {environment} in {stacks[0].region}: {len(stacks)} stacks, {count} resources",
         colour=FAINT,
     )
 
-    bottoms: dict[str, tuple[float, float]] = {}
+    bottoms: dict[str, float] = {}
     y = 60.0
-    for name, stack in stacks.items():
-        start = y
-        y = _card(canvas, name, stack, y)
-        bottoms[name] = (start, y)
-        for other in stack["after"]:
-            canvas.arrow((MARGIN + 40, bottoms[other][1]), (MARGIN + 40, start))
+    for stack in stacks:
+        for other in stack.after:
+            canvas.arrow((MARGIN + 40, bottoms[other]), (MARGIN + 40, y))
+        y = bottoms[stack.name] = _card(canvas, stack, y)
         y += 28
     return canvas.svg(y)
 
 
-def _card(canvas: Canvas, name: str, stack: Json, y: float) -> float:
+def _card(canvas: Canvas, stack: StackTemplate, y: float) -> float:
     """One stack; gives the y of its lower edge."""
     inner = Canvas()
     x, width = MARGIN + 20, WIDTH - 2 * MARGIN - 40
-    inner.text(x, y + 28, f"{name} stack", size=16, bold=True)
-    inner.text(x + 150, y + 28, stack["description"].partition(": ")[2], colour=FAINT)
-    kinds = Counter(_kind(resource["Type"]) for resource in stack["resources"].values())
-    vpcs = [each for each in stack["resources"].values() if each["Type"] == "AWS::EC2::VPC"]
+    inner.text(x, y + 28, f"{stack.key} stack", size=16, bold=True)
+    inner.text(x + 150, y + 28, stack.template["Description"].partition(": ")[2], colour=FAINT)
+    kinds = Counter(_kind(resource["Type"]) for resource in stack.resources.values())
+    vpcs = [each for each in stack.resources.values() if each["Type"] == "AWS::EC2::VPC"]
     if vpcs:
-        end = _vpc(inner, stack["resources"], vpcs[0], x, y + 46, width)
+        end = _vpc(inner, stack.resources, vpcs[0], x, y + 46, width)
     else:
         labels = [kind if many == 1 else f"{many} {kind}s" for kind, many in kinds.items() if kind]
         end = inner.chips(x, y + 44, width, labels, WAY)
@@ -198,19 +194,3 @@ def _tag(resource: Json, key: str) -> str:
 def _kind(type_: str) -> str:
     """``AWS::KMS::Key`` as ``KMS Key``; nothing for what is part of something else."""
     return "" if any(part in type_ for part in PARTS) else " ".join(type_.split("::")[1:])
-
-
-def _stacks(assembly: Path) -> dict[str, Json]:
-    artifacts = json.loads((assembly / "manifest.json").read_text())["artifacts"]
-    stacks = {}
-    for key, artifact in artifacts.items():
-        if artifact["type"] == "aws:cloudformation:stack":
-            template = json.loads((assembly / artifact["properties"]["templateFile"]).read_text())
-            stacks[key] = {
-                "environment": artifact["properties"]["stackName"].removeprefix("trainyard-").rpartition("-")[0],
-                "region": artifact["environment"].rpartition("/")[2],
-                "description": template["Description"],
-                "resources": template["Resources"],
-                "after": [other for other in artifact.get("dependencies", ()) if other in stacks],
-            }
-    return stacks

@@ -11,10 +11,10 @@ from pydantic.fields import FieldInfo
 
 import app
 from environments import Environment, load
-from environments.fields import Section
+from environments.fields import Section, sections_in
 from environments.loading import ROOT
 from tools.diagram import draw
-from trainyard.endpoint_services import ALWAYS, NEEDS, Feature, Need
+from trainyard.endpoint_services import ALWAYS, AWS_RESOURCES, BUCKETS, NEEDS, Feature, Need
 
 INTRODUCTION = """\
 # The environment file
@@ -22,7 +22,7 @@ INTRODUCTION = """\
 One YAML file holds all that differs between two deployments of Trainyard. The shipped ones are in
 [`environments/`](../environments); choose one with `-c environment=NAME`, or one kept elsewhere with
 `-c environment=PATH`. A file is called like the environment in it. Unknown keys are refused, and so is a value of
-another type: YAML's `yes` is text, and an account is text too (put it in quotes).
+another type: `yes` is text here and not `true`, and an account is text too (put it in quotes). Aliases are not taken.
 
 This page is made from the model in `environments/model.py` (`make snapshots`), and so is
 [`environments/schema.json`](../environments/schema.json), by which editors complete the files.
@@ -51,9 +51,9 @@ def reference() -> str:
         lines.append("")
     lines.append("## Features\n")
     lines.append("Every environment has the gateway endpoint of S3 and the interface endpoints of the first row.\n")
-    lines.append("| feature | interface endpoints, and why |\n|---|---|")
-    lines.append(f"| (always) | {_needs(ALWAYS)} |")
-    lines += [f"| `{feature}` | {_needs(needs)} |" for feature, needs in NEEDS.items()]
+    lines.append("| feature | interface endpoints, and why | of AWS's own, to read |\n|---|---|---|")
+    lines.append(f"| (always) | {_needs(ALWAYS)} | none |")
+    lines += [f"| `{feature}` | {_needs(needs)} | {_of_aws(feature)} |" for feature, needs in NEEDS.items()]
     return "\n".join(lines) + "\n"
 
 
@@ -61,20 +61,19 @@ def _needs(needs: tuple[Need, ...]) -> str:
     return "; ".join(f"`{need.service}`: {need.reason}" for need in needs) or "none"
 
 
-def sections(path: str, model: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:
+def _of_aws(feature: Feature) -> str:
+    buckets = [f"bucket `{bucket.name}`: {bucket.reason}" for bucket in BUCKETS.get(feature, ())]
+    others = [f"`{', '.join(each.arns)}`: {each.reason}" for each in AWS_RESOURCES.get(feature, ())]
+    return "; ".join(buckets + others) or "none"
+
+
+def sections(path: str, model: type[Section]) -> Iterator[tuple[str, type[Section]]]:
     """Place in the file to its model, from ``model`` down."""
     yield path, model
     for name, field in model.model_fields.items():
-        for inner, many in _models(field.annotation):
-            yield from sections(f"{path}.{name}".lstrip(".") + ("[]" if many else ""), inner)
-
-
-def _models(annotation: Any) -> Iterator[tuple[type[BaseModel], bool]]:
-    if isinstance(annotation, type) and issubclass(annotation, Section):
-        yield annotation, False
-    for argument in getattr(annotation, "__args__", ()):
-        for inner, _ in _models(argument):
-            yield inner, getattr(annotation, "__origin__", None) is tuple
+        for inner in sections_in(field.annotation):
+            many = "[]" if getattr(field.annotation, "__origin__", None) is tuple else ""
+            yield from sections(f"{path}.{name}".lstrip(".") + many, inner)
 
 
 def _row(name: str, field: FieldInfo) -> str:

@@ -13,6 +13,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
+from trainyard.regions import REGIONS
+
 
 class Feature(StrEnum):
     """A part of the platform that an environment switches on."""
@@ -73,6 +75,23 @@ class AwsBucket:
     reason: str
 
 
+_WITH_CODEARTIFACT = frozenset(
+    {
+        *("ap-northeast-1", "ap-south-1", "ap-southeast-1", "ap-southeast-2", "eu-central-1", "eu-north-1"),
+        *("eu-south-1", "eu-west-1", "eu-west-2", "eu-west-3", "us-east-1", "us-east-2", "us-west-2"),
+    }
+)
+
+
+@dataclass(frozen=True)
+class AwsResources:
+    """Resources of AWS's own that a feature reads through the endpoint of ``service``, by the end of their ARNs."""
+
+    service: str
+    arns: tuple[str, ...]
+    reason: str
+
+
 S3 = "s3"
 """The gateway endpoint, which every environment has and nobody pays for."""
 
@@ -99,9 +118,15 @@ INTERFACE_SERVICES: dict[str, EndpointService] = {
     "batch": EndpointService(
         "com.amazonaws.{region}.batch", ("batch:*",), missing_in=frozenset({"ap-northeast-3", "ap-southeast-3"})
     ),
-    "codeartifact.api": EndpointService("com.amazonaws.{region}.codeartifact.api", ("codeartifact:*",)),
+    "codeartifact.api": EndpointService(
+        "com.amazonaws.{region}.codeartifact.api",
+        ("codeartifact:*",),
+        missing_in=frozenset(REGIONS) - _WITH_CODEARTIFACT,
+    ),
     "codeartifact.repositories": EndpointService(
-        "com.amazonaws.{region}.codeartifact.repositories", ("codeartifact:*",)
+        "com.amazonaws.{region}.codeartifact.repositories",
+        ("codeartifact:*",),
+        missing_in=frozenset(REGIONS) - _WITH_CODEARTIFACT,
     ),
     "ssm": EndpointService("com.amazonaws.{region}.ssm", ("ssm:*",)),
     "ssmmessages": EndpointService("com.amazonaws.{region}.ssmmessages", ("ssmmessages:*",)),
@@ -150,8 +175,8 @@ NEEDS: dict[Feature, tuple[Need, ...]] = {
         Need("ecr.dkr", "pulling and pushing images from Studio"),
     ),
     Feature.CODEARTIFACT: (
-        Need("codeartifact.api", "tokens for pip and conda"),
-        Need("codeartifact.repositories", "packages for pip and conda"),
+        Need("codeartifact.api", "tokens for pip"),
+        Need("codeartifact.repositories", "packages for pip"),
     ),
     Feature.JUMPSTART: (),
     Feature.AMAZON_LINUX: (),
@@ -175,14 +200,31 @@ BUCKETS: dict[Feature, tuple[AwsBucket, ...]] = {
     ),
 }
 
+AWS_RESOURCES: dict[Feature, tuple[AwsResources, ...]] = {
+    Feature.JUMPSTART: (
+        AwsResources("sagemaker.api", ("sagemaker:{region}:aws:hub*",), "the public hub, which lists the models"),
+    ),
+    Feature.REMOTE_IDE: (
+        AwsResources(
+            "ssm", ("ssm:{region}::parameter/aws/*", "ssm:{region}::document/*"), "what the agent and sessions look up"
+        ),
+    ),
+}
 
-def interface_needs(features: Collection[Feature], region: str) -> dict[str, tuple[str, ...]]:
-    """The interface endpoints for ``features`` in ``region``: service key to the reasons for it, in table order."""
-    reasons: dict[str, dict[str, None]] = {}
-    for need in (*ALWAYS, *(need for feature in Feature if feature in features for need in NEEDS[feature])):
-        if region not in INTERFACE_SERVICES[need.service].missing_in:
-            reasons.setdefault(need.service, {})[need.reason] = None
-    return {service: tuple(given) for service, given in reasons.items()}
+
+def interface_services(features: Collection[Feature], region: str) -> tuple[str, ...]:
+    """The keys of the interface endpoints for ``features`` in ``region``, each once, in table order."""
+    needs = (*ALWAYS, *(need for feature in Feature if feature in features for need in NEEDS[feature]))
+    return tuple(dict.fromkeys(need.service for need in needs if _stands_in(need, region)))
+
+
+def is_offered(feature: Feature, region: str) -> bool:
+    """Whether the region has what the feature is for; an endpoint among several that is missing does not count."""
+    return not NEEDS[feature] or any(_stands_in(need, region) for need in NEEDS[feature])
+
+
+def _stands_in(need: Need, region: str) -> bool:
+    return region not in INTERFACE_SERVICES[need.service].missing_in
 
 
 def aws_buckets(features: Collection[Feature]) -> tuple[AwsBucket, ...]:
@@ -190,3 +232,9 @@ def aws_buckets(features: Collection[Feature]) -> tuple[AwsBucket, ...]:
     return tuple(
         dict.fromkeys(bucket for feature in Feature if feature in features for bucket in BUCKETS.get(feature, ()))
     )
+
+
+def aws_resources(features: Collection[Feature], service: str) -> tuple[str, ...]:
+    """The ends of the ARNs of AWS's own resources that ``features`` read through the endpoint of ``service``."""
+    rows = (row for feature in Feature if feature in features for row in AWS_RESOURCES.get(feature, ()))
+    return tuple(arn for row in rows if row.service == service for arn in row.arns)

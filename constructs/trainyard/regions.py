@@ -29,7 +29,10 @@ S3_PREFIX_LISTS = {
     "us-west-1": "pl-6ba54002",
     "us-west-2": "pl-68a54001",
 }
-"""AWS's prefix list of S3, where at least two independent public listings agree on its id (read 2026-11).
+"""AWS's prefix list of S3, where at least two independent public listings agree on its id.
+
+Source: published outputs of ``aws ec2 describe-prefix-lists``, and the maps in troposphere and in AWS's MDAA samples,
+read 2026-11.
 
 An id means one service in one region and another in the next (pl-78a54011 is S3 in Mumbai and DynamoDB in Tokyo), so
 a region that is not here has no default: its environment file gives the id. docs/live-checks.md has the command that
@@ -45,5 +48,6 @@ ENDPOINT_HOUR_USD = {
 }
 """Price of an interface endpoint in one zone for an hour, without traffic, in 2026-11.
 
-Source: https://aws.amazon.com/privatelink/pricing/, as price-list extracts of 2026-09 and 2026-10 give it.
+Source: https://aws.amazon.com/privatelink/pricing/, as public extracts of AWS's price list of 2026-09 and 2026-10 give
+it; that of eu-west-1 is worked out from a published bill.
 """

@@ -4,7 +4,7 @@
 |---|---|---|---|
 | endpoints | interface endpoints | 443 from clients | - |
 | clients | everything that calls AWS | - | 443 to endpoints and S3 |
-| studio | Studio apps | 8192-65535 from itself | the same |
+| studio | shared spaces, which belong to no one person | 8192-65535 from itself | the same |
 | notebook | notebook instances | - | - |
 | training | SageMaker jobs | TCP, UDP 500 and ESP from itself | the same |
 | batch | Batch hosts and tasks | - | - |
@@ -13,6 +13,9 @@
 | lustre_clients | everything that mounts Lustre | Lustre from lustre and itself | the same |
 | efs | EFS mount targets | NFS from efs_clients | - |
 | efs_clients | everything that mounts EFS | - | NFS to efs |
+
+Whoever is in ``studio`` reaches the apps of all others in it without a password. So it is for shared spaces; a person's
+apps need a group of their own with the same rule, and no two people one.
 
 A group takes about 60 rules. So what a thousand people share (endpoints, S3, file systems) admits one group, which is
 attached beside each client's own: no rule per person, and no way from one person to another.
@@ -24,6 +27,11 @@ from aws_cdk import Acknowledgment, Stack, Tags, Validations
 from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
+NOBODY = ec2.Peer.ipv4("255.255.255.255/32")
+"""Without a rule of its own a group gets EC2's, out to everywhere; so each has one that leads nowhere.
+
+Source: AWS docs AWSCloudFormation/latest/TemplateReference/aws-resource-ec2-securitygroup.html
+"""
 HTTPS = ec2.Port.tcp(443)
 NFS = ec2.Port.tcp(2049)
 LUSTRE = (ec2.Port.tcp(988), ec2.Port.tcp_range(1018, 1023))
@@ -67,7 +75,7 @@ class SecurityGroups(Construct):
         self._vpc = vpc
         self.endpoints = self._group("endpoints", "Interface endpoints: HTTPS from clients")
         self.clients = self._group("clients", "Whatever calls AWS: HTTPS to the endpoints and S3, nothing in")
-        self.studio = self._group("studio", "Studio apps: kernels of one app")
+        self.studio = self._group("studio", "Studio shared spaces: their kernels")
         self.notebook = self._group("notebook", "Notebook instances: nothing of their own")
         self.training = self._group("training", "SageMaker jobs: the nodes of a job, encrypted")
         self.batch = self._group("batch", "Batch hosts and tasks: nothing of their own")
@@ -85,6 +93,7 @@ class SecurityGroups(Construct):
         group = ec2.SecurityGroup(
             self, name.title().replace("-", ""), vpc=self._vpc, description=description, allow_all_outbound=False
         )
+        group.add_egress_rule(NOBODY, HTTPS, "Nowhere")
         Tags.of(group).add("Name", f"{Stack.of(self).stack_name}-{name}")
         return group
 

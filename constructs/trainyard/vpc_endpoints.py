@@ -12,7 +12,8 @@ from trainyard.endpoint_services import (
     EndpointService,
     Feature,
     aws_buckets,
-    interface_needs,
+    aws_resources,
+    interface_services,
 )
 
 Statement = dict[str, object]
@@ -59,7 +60,7 @@ class VpcEndpoints(Construct):
 
         if route_table_ids:
             self._add_s3(vpc_id, route_table_ids)
-        for key in interface_needs(features, self._region):
+        for key in interface_services(features, self._region):
             if key not in existing:
                 zones = 1 if one_zone and not INTERFACE_SERVICES[key].every_zone else len(subnet_ids)
                 self._add_interface(key, vpc_id, subnet_ids[:zones], security_group)
@@ -88,11 +89,14 @@ class VpcEndpoints(Construct):
             subnet_ids=list(subnet_ids),
             security_group_ids=[security_group.security_group_id],
             private_dns_enabled=True,
-            policy_document=_policy(*self._statements(service)) if service.takes_policy else None,
+            policy_document=_policy(*self._statements(key, service)) if service.takes_policy else None,
         )
 
-    def _statements(self, service: EndpointService) -> Iterator[Statement]:
+    def _statements(self, key: str, service: EndpointService) -> Iterator[Statement]:
         yield self._own(*service.actions) if service.signed else self._pages(*service.actions)
+        arns = aws_resources(self._features, key)
+        if arns:
+            yield self._resources_of_aws(service, arns)
         if "ecr:*" in service.actions and self._image_accounts:
             yield self._images()
 
@@ -122,6 +126,14 @@ class VpcEndpoints(Construct):
                 ("s3:GetObject", "s3:ListBucket"),
                 *(arn for bucket in buckets for arn in (bucket, f"{bucket}/*")),
             )
+
+    def _resources_of_aws(self, service: EndpointService, arns: Sequence[str]) -> Statement:
+        return _allow(
+            "ResourcesOfAws",
+            [action.replace(":*", f":{verb}*") for action in service.actions for verb in ("Describe", "Get", "List")],
+            *(f"arn:{Aws.PARTITION}:{arn.format(region=self._region)}" for arn in arns),
+            condition={"aws:PrincipalAccount": self._account},
+        )
 
     def _images(self) -> Statement:
         return _allow(

@@ -37,8 +37,8 @@ EXPECTED = {
     "efs-clients": {("out", "efs", "tcp 2049-2049")},
 }
 
-# The CDK's way to write "no rule": an address that nobody has, and a protocol that nobody speaks.
-NOTHING = {"CidrIp": "255.255.255.255/32", "IpProtocol": "icmp", "FromPort": 252, "ToPort": 86}
+# A rule that leads to an address which nobody has.
+NOTHING = {"CidrIp": "255.255.255.255/32", "Description": "Nowhere"}
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +75,11 @@ def test_no_rule_names_an_address(template: Template) -> None:
     rules += [each["Properties"] for type_ in (INGRESS, EGRESS) for each in template.find_resources(type_).values()]
     named = [rule for rule in rules if "CidrIp" in rule or "CidrIpv6" in rule]
     assert [rule for rule in named if not NOTHING.items() <= rule.items()] == []
+
+
+def test_no_group_keeps_the_rule_of_ec2_that_leads_everywhere(template: Template) -> None:
+    for group in template.find_resources(GROUP).values():
+        assert any(NOTHING.items() <= rule.items() for rule in group["Properties"]["SecurityGroupEgress"])
 
 
 def test_everything_is_admitted_to_no_group_but_efa(template: Template) -> None:

@@ -1,13 +1,25 @@
+import re
 from collections.abc import Sequence
 from typing import Any
 
+import boto3
 import pytest
 from aws_cdk import App, Environment, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk.assertions import Template
 
 from tests.support import Json
-from trainyard.endpoint_services import BUCKETS, INTERFACE_SERVICES, NEEDS, Feature, aws_buckets, interface_needs
+from trainyard.endpoint_services import (
+    AWS_RESOURCES,
+    BUCKETS,
+    INTERFACE_SERVICES,
+    NEEDS,
+    Feature,
+    aws_buckets,
+    interface_services,
+    is_offered,
+)
+from trainyard.regions import REGIONS
 from trainyard.vpc_endpoints import VpcEndpoints
 
 ACCOUNT = "111111111111"
@@ -39,6 +51,27 @@ def test_batch_brings_the_three_endpoints_of_its_agent_together() -> None:
 
 def test_a_region_without_a_service_gets_no_endpoint_for_it() -> None:
     assert "batch" not in _endpoints([Feature.BATCH], region="ap-northeast-3")
+
+
+def test_the_regions_with_codeartifact_are_those_that_botocore_knows() -> None:
+    offered = {region for region in REGIONS if is_offered(Feature.CODEARTIFACT, region)}
+    assert offered == set(boto3.Session().get_available_regions("codeartifact"))
+
+
+@pytest.mark.parametrize("feature", AWS_RESOURCES)
+def test_with_its_feature_resources_of_aws_can_be_looked_up(feature: Feature) -> None:
+    for row in AWS_RESOURCES[feature]:
+        statement = _statement(_endpoints([feature])[row.service], "ResourcesOfAws")
+        assert statement["Condition"] == {"StringEquals": {"aws:PrincipalAccount": ACCOUNT}}
+        assert all(re.fullmatch(r"\w+:(Describe|Get|List)\*", action) for action in statement["Action"])
+        assert [arn["Fn::Join"][1][-1] for arn in statement["Resource"]] == [
+            f":{arn.format(region=REGION)}" for arn in row.arns
+        ]
+
+
+def test_without_its_feature_no_resource_of_aws_can_be_looked_up() -> None:
+    every = [feature for feature in Feature if feature not in AWS_RESOURCES]
+    assert "ResourcesOfAws" not in str(_endpoints(every))
 
 
 def test_studio_and_notebooks_have_their_pages_in_the_vpc() -> None:
@@ -101,7 +134,7 @@ def test_an_endpoint_admits_the_actions_of_its_service_alone(everything: dict[st
 @pytest.mark.parametrize("key", WITH_POLICY)
 def test_whatever_is_not_of_this_account_is_named(everything: dict[str, Json], key: str) -> None:
     for statement in everything[key]["PolicyDocument"]["Statement"]:
-        named = statement["Resource"] != ["*"]
+        named = "*" not in statement["Resource"]
         account = "aws:ResourceAccount" in statement.get("Condition", {}).get("StringEquals", {})
         assert statement["Effect"] == "Allow"
         assert named or account
@@ -141,7 +174,7 @@ def test_without_trusted_accounts_only_own_images_can_be_pulled() -> None:
 def test_every_feature_has_a_row_and_every_row_a_service() -> None:
     assert set(NEEDS) == set(Feature)
     assert {need.service for needs in NEEDS.values() for need in needs} <= set(INTERFACE_SERVICES)
-    assert set(interface_needs(list(Feature), REGION)) == set(INTERFACE_SERVICES)
+    assert set(interface_services(list(Feature), REGION)) == set(INTERFACE_SERVICES)
 
 
 def test_a_bucket_that_two_features_read_is_named_once() -> None:

@@ -38,24 +38,61 @@ MISTAKES: list[tuple[Json, str]] = [
     ({"account": "12345"}, "account: '12345': must be 12 digits, in quotes"),
     ({"account": 111111111111}, "account: 111111111111: must be text: put it in quotes"),
     ({"name": "Prod"}, "name: 'Prod': must be 1 to 20 of a-z, 0-9 and single hyphens, with a letter first"),
-    ({"termination_protection": "yes"}, "termination_protection: 'yes': must be a valid boolean"),
-    ({"features": "studio"}, "features: 'studio': must be a valid array"),
+    ({"termination_protection": "yes"}, "termination_protection: 'yes': must be true or false"),
+    ({"features": "studio"}, "features: 'studio': must be a list"),
     (
         {"features": ["studio", "batch", "studio"]},
         "features[2]: 'studio': must be unique: it stands here a second time",
     ),
     ({"logs.retention_days": 42}, "logs.retention_days: 42: must be one of CloudWatch's values: 1, 3, 5, 7, 14, "),
-    ({"logs.retention_days": 30.5}, "logs.retention_days: 30.5: must be a valid integer"),
+    ({"logs.retention_days": 30.5}, "logs.retention_days: 30.5: must be a whole number"),
     ({"tags.owner": ""}, "tags.owner: '': must be 1 to 256 letters, digits, spaces or _.:/=+-@"),
     ({"tags.cost_center": None}, "tags.cost_center: missing: is compulsory. Who pays for it. The tag CostCenter."),
     (
         {"tags.additional": {"Owner": "me"}},
-        "tags.additional.Owner: 'me': is a compulsory tag: give it as a field of tags, or as the name",
+        "tags.additional.Owner: 'me': is a tag already, upper and lower case being one",
     ),
     (
         {"teams": [{"name": "vision"}, {"name": "language"}, {"name": "vision"}]},
         "teams[2].name: 'vision': must be unique: it stands here a second time",
     ),
+    (
+        {"tags.additional": {"ward": "a", "Ward": "b"}},
+        "tags.additional.Ward: 'b': is a tag already, upper and lower case being one",
+    ),
+    ({"tags.additional": {f"t{n}": "x" for n in range(47)}}, "tags.additional: 47 tags: must be at most 46"),
+    (
+        {"tags.additional": {"AWS:x": "y"}},
+        "tags.additional.AWS:x: 'AWS:x': must be 1 to 128 letters, digits, spaces or _.:/=+-@, and not begin with aws:",
+    ),
+    ({"tags.owner": "  "}, "tags.owner: '  ': must be 1 to 256 letters, digits, spaces or _.:/=+-@"),
+    ({"tags.owner": "\ud800"}, "holds a character that is no text"),
+    ({"account": "\u0663" * 12}, f"account: '{chr(0x663) * 12}': must be 12 digits, in quotes"),
+    (
+        {"name": "a-b-c-d-e-f-g-h-i-j-k"},
+        "name: 'a-b-c-d-e-f-g-h-i-j-k': must be 1 to 20 of a-z, 0-9 and single hyphens",
+    ),
+    (
+        {
+            "features": ["batch", "codeartifact"],
+            "region": "ca-central-1",
+            "network.vpc.zones": ["ca-central-1a", "ca-central-1b"],
+        },
+        "features[1]: 'codeartifact': is not offered in ca-central-1",
+    ),
+    (
+        {"network.image_accounts": ["444444444444", "444444444444"]},
+        "network.image_accounts[1]: '444444444444': must be unique: it stands here a second time",
+    ),
+    (
+        {"network.vpc.allowed_domains": ["a.example", "a.example"]},
+        "network.vpc.allowed_domains[1]: 'a.example': must be unique: it stands here a second time",
+    ),
+    (
+        {"network.vpc.allowed_domains": ["10.0.0.10"]},
+        "network.vpc.allowed_domains[0]: '10.0.0.10': must be a domain name",
+    ),
+    ({"network.vpc.zones": ["eu-west-1a", True]}, "network.vpc.zones[1]: True: must be text"),
     ({"teams": ["vision"]}, "teams[0]: 'vision': must be a mapping of keys to values"),
     ({"region": "eu-west-9"}, "region: 'eu-west-9': must be an AWS region with SageMaker: af-south-1, "),
     (
@@ -128,6 +165,10 @@ MISTAKES: list[tuple[Json, str]] = [
         "network.existing_vpc.endpoints[0].service: 's4': must be one of sagemaker.api, ",
     ),
     (
+        ADOPTED | {"network.existing_vpc.subnets.1.subnet_id": "subnet-x"},
+        "network.existing_vpc.subnets[1].subnet_id: 'subnet-x': must be an id of AWS such as subnet-0123456789abcdef0",
+    ),
+    (
         ADOPTED | {"network.existing_vpc.subnets.1.zone": "eu-west-2a"},
         "network.existing_vpc.subnets[1].zone: 'eu-west-2a': must be a zone of the region eu-west-1, such as "
         "eu-west-1a",
@@ -169,7 +210,7 @@ NOT_YAML = [
         "line 1, column 7: not valid YAML: could not determine a constructor for the tag",
     ),
     ("name: !!binary aGVsbG8=\n", "line 1, column 7: not valid YAML: could not determine a constructor for the tag"),
-    ("name: &loop [*loop]\n", "not valid YAML here: Circular reference detected"),
+    ("name: &loop [*loop]\n", "line 1, column 14: not valid YAML: aliases are not taken"),
     ("name: \x07\n", "not valid YAML: unacceptable character #x0007"),
     ("[" * 5000, "not valid YAML here: maximum recursion depth exceeded"),
 ]
@@ -184,11 +225,21 @@ def test_what_is_no_yaml_mapping_gets_its_one_message(text: str, message: str) -
     assert len(rest) == (1 if "unacceptable" in message else 0)
 
 
-def test_a_date_is_text_like_any_other() -> None:
-    with pytest.raises(
-        EnvironmentFileError, match=r"^prod.yaml: tags.owner: \['2026-01-01'\]: must be a valid string$"
-    ):
-        parse(text_of("prod", {}).replace("owner: ml-platform@example.com", "owner: [2026-01-01]"), "prod.yaml")
+@pytest.mark.parametrize("plain", ["2026-01-01", "1:30", "yes", "No", "012345", "0x1f", "1e3", "="])
+def test_what_is_neither_a_number_nor_true_nor_false_is_text(plain: str) -> None:
+    text = text_of("prod").replace("owner: ml-platform@example.com", f"owner: {plain}")
+    assert parse(text, "prod.yaml").tags.owner == plain
+
+
+def test_an_account_that_begins_with_zero_needs_no_quotes() -> None:
+    text = text_of("prod").replace("'333333333333'", "012345670123")
+    assert parse(text, "prod.yaml").account == "012345670123"
+
+
+def test_a_merge_key_is_a_key_like_any_other() -> None:
+    text = text_of("prod").replace("tags:", "tags:\n  <<: {owner: x}")
+    with pytest.raises(EnvironmentFileError, match=r"^prod.yaml: tags.<<: \{owner\}: unknown key"):
+        parse(text, "prod.yaml")
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from environments import EnvironmentFileError
@@ -17,17 +16,16 @@ from environments.loading import parse
 from environments.model import LOG_RETENTION_DAYS
 from environments.network import DOCKER_RANGE
 from policies import gate
-from tests.support import Json, synthesize
+from tests.support import Json, synthesize, written
 from trainyard.address_plan import MAX_ZONES
-from trainyard.endpoint_services import INTERFACE_SERVICES, Feature
+from trainyard.endpoint_services import INTERFACE_SERVICES, Feature, is_offered
 from trainyard.regions import REGIONS, S3_PREFIX_LISTS
 
 pytestmark = pytest.mark.slow
 
-names = st.from_regex(r"[a-z](-?[a-z0-9]){0,19}", fullmatch=True)
+names = st.from_regex(r"[a-z](-?[a-z0-9]){0,19}", fullmatch=True).filter(lambda name: len(name) <= 20)
 accounts = st.from_regex(r"[0-9]{12}", fullmatch=True)
-tag_values = st.text("abcXYZ019 _.:/=+-@", min_size=1, max_size=40)
-features = st.lists(st.sampled_from([feature.value for feature in Feature]), unique=True)
+tag_values = st.text("abcXYZ019 _.:/=+-@", min_size=1, max_size=40).filter(str.strip)
 
 
 def ids(prefix: str) -> st.SearchStrategy[str]:
@@ -70,7 +68,7 @@ def networks(draw: st.DrawFn, region: str) -> Json:
             "vpc_id": draw(ids("vpc")),
             "subnets": [
                 {"subnet_id": f"subnet-{index:017x}", "zone": zone, "route_table_id": draw(ids("rtb"))}
-                for index, zone in enumerate(zones)
+                for index, zone in enumerate(zones + draw(st.lists(st.sampled_from(zones), max_size=2)))
             ],
             "endpoints": [{"service": service, "security_group_id": draw(ids("sg"))} for service in services],
             "has_s3_endpoint": draw(st.booleans()),
@@ -81,26 +79,36 @@ def networks(draw: st.DrawFn, region: str) -> Json:
 @st.composite
 def environments(draw: st.DrawFn) -> Json:
     region = draw(st.sampled_from(REGIONS))
+    offered = [feature.value for feature in Feature if is_offered(feature, region)]
     return {
         "name": draw(names),
         "account": draw(accounts),
         "region": region,
-        "tags": {key: draw(tag_values) for key in ("owner", "cost_center", "project")},
+        "tags": {
+            **{key: draw(tag_values) for key in ("owner", "cost_center", "project")},
+            "additional": draw(st.dictionaries(st.sampled_from(["ward", "Data-Class", "a:b"]), tag_values)),
+        },
         "termination_protection": draw(st.booleans()),
         "logs": {
             "retention_days": draw(st.sampled_from(LOG_RETENTION_DAYS)),
             "keep_after_teardown": draw(st.booleans()),
         },
-        "features": draw(features),
+        "features": draw(st.lists(st.sampled_from(offered), unique=True)),
         "teams": [{"name": name} for name in draw(st.lists(names, unique=True, max_size=5))],
         "network": draw(networks(region)),
     }
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# Without shrinking: each example is a synth, and a failing one says enough.
+@settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+)
 @given(environments())
 def test_any_valid_file_becomes_an_app_that_passes_the_gate(data: Json) -> None:
-    environment = parse(yaml.safe_dump(data), "any.yaml")
+    environment = parse(written(data), "any.yaml")
     with tempfile.TemporaryDirectory() as folder:
         assembly = synthesize(environment, Path(folder))
         gate.check(assembly.folder)
@@ -135,6 +143,8 @@ BREAKS: dict[str, Callable[[Json], str]] = {
     "range of Docker": lambda data: _new_vpc(data, "cidr", "172.17.64.0/18"),
     "one zone": lambda data: _new_vpc(data, "zones", [f"{data['region']}a"]),
     "zone of elsewhere": lambda data: _new_vpc(data, "zones", [f"{data['region']}a", "xx-east-1a"], "[1]"),
+    "one zone of an existing VPC": lambda data: _existing_vpc(data, "a", "a", ""),
+    "zone of elsewhere in an existing VPC": lambda data: _existing_vpc(data, "a", "0", "[1].zone"),
     "overlap": lambda data: _new_vpc(data, "reserved_cidrs", ["10.0.0.0/12"], "[0]"),
 }
 
@@ -146,6 +156,20 @@ def _new_vpc(data: Json, field: str, value: object, place: str = "") -> str:
     return f"network.vpc.{field}{place}"
 
 
+def _existing_vpc(data: Json, first: str, second: str, place: str) -> str:
+    subnets = [
+        {
+            "subnet_id": f"subnet-{index:017x}",
+            "zone": f"{data['region']}{letter}",
+            "route_table_id": "rtb-0123456789abcdef0",
+        }
+        for index, letter in enumerate((first, second))
+    ]
+    vpc = {"vpc_id": "vpc-0123456789abcdef0", "subnets": subnets}
+    data["network"] = {"existing_vpc": vpc, "s3_prefix_list_id": "pl-0123456789abcdef0"}
+    return f"network.existing_vpc.subnets{place}"
+
+
 @pytest.mark.parametrize("rule", BREAKS)
 @settings(max_examples=20, deadline=None)
 @given(valid=environments())
@@ -153,6 +177,6 @@ def test_any_broken_rule_is_told_at_its_place(rule: str, valid: Json) -> None:
     data = copy.deepcopy(valid)
     place = BREAKS[rule](data)
     with pytest.raises(EnvironmentFileError) as error:
-        parse(yaml.safe_dump(data), "any.yaml")
+        parse(written(data), "any.yaml")
     (line,) = str(error.value).splitlines()
     assert line.startswith(f"any.yaml: {place}: ")

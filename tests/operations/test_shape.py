@@ -41,7 +41,7 @@ def test_it_prices_endpoints_by_zone_and_region(tmp_path: Path) -> None:
 def test_it_says_when_the_price_is_another_regions(tmp_path: Path) -> None:
     changes = {"region": "eu-west-3", "network.vpc.zones": ["eu-west-3a", "eu-west-3b"]}
     there = synthesize(environment_with(changes, base="local"), tmp_path)
-    assert "0.01 USD, the price of us-east-1 in 2026-11" in shape(there.folder)
+    assert "0.01 USD, the price of us-east-1 in 2026-11, as that of eu-west-3 is not known here" in shape(there.folder)
 
 
 def test_a_protected_environment_is_not_destroyed(
@@ -76,7 +76,8 @@ def test_a_folder_without_an_assembly_is_one_message_and_exit_code_2(
 ) -> None:
     (tmp_path / "empty").mkdir()
     assert _run(monkeypatch, "shape", str(tmp_path / folder)) == 2
-    assert capsys.readouterr().err == f"{tmp_path / folder}: not an assembly of cdk synth: it has no manifest.json\n"
+    missing = tmp_path / folder / "manifest.json"
+    assert capsys.readouterr().err == f"{tmp_path / folder}: not an assembly of cdk synth: {missing} is missing\n"
 
 
 def _run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:

@@ -59,7 +59,26 @@ def test_a_pack_that_breaks_fails_the_gate(tmp_path: Path) -> None:
 
 def test_an_assembly_made_without_packs_does_not_pass(tmp_path: Path) -> None:
     cdk.App(outdir=str(tmp_path), builtin_cloud_formation_validation=False).synth()
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(gate.GateError, match="no pack ran"):
+        gate.check(tmp_path)
+
+
+def test_an_earlier_report_is_forgotten(tmp_path: Path) -> None:
+    (tmp_path / report.FILE).write_text('{"pluginReports": []}')
+    gate.forget(tmp_path)
+    gate.forget(tmp_path)
+    with pytest.raises(gate.GateError, match="no pack ran"):
+        gate.check(tmp_path)
+
+
+def test_a_warning_of_the_cdk_is_told_with_the_id_that_acknowledges_it(tmp_path: Path) -> None:
+    context = {"@aws-cdk/core:annotationsInValidationReport": True, **gate.CONTEXT}
+    app = cdk.App(outdir=str(tmp_path), post_cli_context=context, builtin_cloud_formation_validation=False)
+    stack = cdk.Stack(app, "Warned")
+    cdk.Annotations.of(stack).add_warning_v2("trainyard:odd", "odd")
+    gate.attach(app)
+    app.synth()
+    with pytest.raises(gate.GateError, match="or acknowledge Annotation::trainyard:odd\n"):
         gate.check(tmp_path)
 
 

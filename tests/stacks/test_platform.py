@@ -1,12 +1,12 @@
 """What holds for all stacks of an environment together."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from aws_cdk import Stack
 from aws_cdk.assertions import Annotations, Match
 
@@ -16,7 +16,7 @@ TAGS = ("Environment", "Owner", "CostCenter", "Project")
 
 # Properties that give a resource a name of our choosing. A log's resource policy cannot do without one.
 NAMES = re.compile(r"^(.*Name|Name|Alias)$")
-NO_NAMES = {"ServiceName", "LogGroupName", "TagName"}
+NO_NAMES = {"ServiceName"}
 
 
 @pytest.fixture(scope="module")
@@ -43,11 +43,13 @@ def test_two_environments_in_one_account_and_region_share_no_physical_name(twins
     assert names[0] & names[1] == set()
 
 
-def test_the_same_environment_in_another_region_shares_no_physical_name_but_regional_ones(tmp_path: Path) -> None:
+def test_the_same_environment_in_two_regions_shares_no_name_but_regional_ones(prod: Assembly, tmp_path: Path) -> None:
     changes = {"region": "us-east-1", "network.vpc.zones": ["us-east-1a", "us-east-1b", "us-east-1c"]}
     there = synthesize(environment_with(changes), tmp_path)
-    # IAM names are global; all other names belong to a region.
-    assert [name for type_, name in _names(there) if type_.startswith("AWS::IAM::")] == []
+    shared = set(_names(prod)) & set(_names(there))
+    # Resource policies of CloudWatch Logs belong to a region; names of IAM and S3 would not.
+    assert {type_ for type_, _ in shared} <= {"AWS::Logs::ResourcePolicy"}
+    assert _locations(prod) & _locations(there) == set()
 
 
 def test_the_only_physical_name_is_one_that_aws_asks_for(assembly: Assembly) -> None:
@@ -64,6 +66,23 @@ def test_every_resource_that_takes_tags_has_the_compulsory_ones(assembly: Assemb
     tagged = [resource for resource in assembly.resources().values() if "Tags" in resource.get("Properties", {})]
     assert tagged
     assert all(key in {tag["Key"] for tag in resource["Properties"]["Tags"]} for resource in tagged)
+
+
+def test_stacks_carry_the_tags_too_for_what_takes_none_in_its_template(assembly: Assembly) -> None:
+    for artifact in json.loads((assembly.folder / "manifest.json").read_text())["artifacts"].values():
+        if artifact["type"] == "aws:cloudformation:stack":
+            assert set(artifact["properties"]["tags"]) == set(TAGS)
+
+
+@pytest.mark.parametrize(
+    "way_out",
+    [
+        *("InternetGateway", "NatGateway", "EgressOnlyInternetGateway", "VPCGatewayAttachment", "VPNGateway"),
+        *("EIP", "Route", "VPCPeeringConnection", "TransitGatewayAttachment", "VPCCidrBlock"),
+    ],
+)
+def test_no_stack_makes_a_way_out(assembly: Assembly, way_out: str) -> None:
+    assert assembly.resources(f"AWS::EC2::{way_out}") == {}
 
 
 def test_the_tag_environment_is_its_name(assembly: Assembly) -> None:
@@ -98,7 +117,7 @@ def test_synth_leaves_no_warning(assembly: Assembly) -> None:
 
 
 def test_nothing_is_left_to_look_up(assembly: Assembly) -> None:
-    assert "missing" not in yaml.safe_load((assembly.folder / "manifest.json").read_text())
+    assert "missing" not in json.loads((assembly.folder / "manifest.json").read_text())
 
 
 def test_the_key_stays_as_long_as_the_logs_that_need_it(assembly: Assembly) -> None:
@@ -122,6 +141,10 @@ def _stacks(assembly: Assembly) -> list[Stack]:
 
 def _stack_names(assembly: Assembly) -> set[str]:
     return {stack.stack_name for stack in _stacks(assembly)}
+
+
+def _locations(assembly: Assembly) -> set[tuple[str, str]]:
+    return {(stack.region, stack.stack_name) for stack in _stacks(assembly)}
 
 
 def _exports(assembly: Assembly) -> set[str]:
