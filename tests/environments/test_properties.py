@@ -53,7 +53,7 @@ def networks(draw: st.DrawFn, region: str) -> Json:
     network: Json = {"endpoint_zones": draw(st.sampled_from(["one", "all"]))}
     if region not in S3_PREFIX_LISTS or draw(st.booleans()):
         network["s3_prefix_list_id"] = draw(ids("pl"))
-    network["image_accounts"] = draw(st.lists(accounts, max_size=2))
+    network["image_accounts"] = draw(st.lists(accounts, unique=True, max_size=2))
     zones = draw(zone_names(region))
     if draw(st.booleans()):
         network["vpc"] = {
