@@ -20,7 +20,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 help: ## this list
 	@$(PYTHON) -c 'import re; [print(f"  make {name:10} {text}") for name, text in re.findall(r"^([a-z-]+):.*?## (.*)$$", open("Makefile").read(), re.M)]'
 
-# ---- set-up: a stamp file each, older than the lock files it was made from ----
+# ---- set-up: a stamp file each, made anew when the lock files are newer ----
 
 $(VENV)/.synth: requirements.txt package.json package-lock.json
 	@echo "Setting up $(VENV) (once; about a minute) ..."

@@ -64,10 +64,10 @@ def main() -> int:
     """Exit code 2 for a file that cannot be used, 1 for findings of the gate, and 0 for an assembly to deploy."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("-c", "--context", type=_choice, metavar="environment=NAME_OR_PATH")
-    from_cli = json.loads(os.environ.get("CDK_CONTEXT_JSON", "{}")).get("environment")
+    context = {"environment": "dev", **json.loads(os.environ.get("CDK_CONTEXT_JSON", "{}"))}
     outdir = Path(os.environ.get("CDK_OUTDIR", "cdk.out"))
     try:
-        environment = load(str(parser.parse_args().context or from_cli or "dev"))
+        environment = load(parser.parse_args().context or str(context["environment"]))
         gate.forget(outdir)
         build(environment, str(outdir)).synth()
         gate.check(outdir)

@@ -81,6 +81,13 @@ def test_bad_input_is_one_message_and_exit_code_2(tmp_path: Path, choice: str, m
     assert not (tmp_path / "cdk.out").exists()
 
 
+@pytest.mark.parametrize("choice", ["", 5])
+def test_a_choice_of_nothing_is_not_taken_for_none(tmp_path: Path, choice: object) -> None:
+    result = run(tmp_path, CDK_CONTEXT_JSON=json.dumps({"environment": choice}))
+    assert result.returncode == 2
+    assert result.stderr.startswith(f"environment: '{choice}': unknown environment; known are dev, local, prod")
+
+
 def test_a_misspelt_choice_is_not_taken_for_none(tmp_path: Path) -> None:
     result = run(tmp_path, "-c", "enviroment=prod")
     assert result.returncode == 2
