@@ -71,6 +71,8 @@ def _noticed(mutant: Mutant) -> str | None:
             check=False,
         )
     failed = re.search(r"^(?:FAILED|ERROR) (\S+)", result.stdout, flags=re.M)
+    if result.returncode and not failed:
+        raise ValueError(f"{mutant.control}: the tests do not start:\n{result.stdout}{result.stderr}")
     return failed[1] if failed else None
 
 
