@@ -75,14 +75,6 @@ class AwsBucket:
     reason: str
 
 
-_WITH_CODEARTIFACT = frozenset(
-    {
-        *("ap-northeast-1", "ap-south-1", "ap-southeast-1", "ap-southeast-2", "eu-central-1", "eu-north-1"),
-        *("eu-south-1", "eu-west-1", "eu-west-2", "eu-west-3", "us-east-1", "us-east-2", "us-west-2"),
-    }
-)
-
-
 @dataclass(frozen=True)
 class AwsResources:
     """Resources of AWS's own that a feature reads through the endpoint of ``service``, by the end of their ARNs."""
@@ -95,9 +87,17 @@ class AwsResources:
 S3 = "s3"
 """The gateway endpoint, which every environment has and nobody pays for."""
 
+_WITH_CODEARTIFACT = frozenset(
+    {
+        *("ap-northeast-1", "ap-south-1", "ap-southeast-1", "ap-southeast-2", "eu-central-1", "eu-north-1"),
+        *("eu-south-1", "eu-west-1", "eu-west-2", "eu-west-3", "us-east-1", "us-east-2", "us-west-2"),
+    }
+)
+"""The regions that offer CodeArtifact; a test holds them against botocore's list."""
+
 INTERFACE_SERVICES: dict[str, EndpointService] = {
     "sagemaker.api": EndpointService("com.amazonaws.{region}.sagemaker.api", ("sagemaker:*",)),
-    # "The interface endpoint needs to be activated in the Availability Zone of your client" for private DNS to work.
+    # Its private name resolves only in zones where it has an interface (sagemaker/latest/dg/interface-vpc-endpoint.html).
     "sagemaker.runtime": EndpointService("com.amazonaws.{region}.sagemaker.runtime", ("sagemaker:*",), every_zone=True),
     "sagemaker.featurestore-runtime": EndpointService(
         "com.amazonaws.{region}.sagemaker.featurestore-runtime", ("sagemaker:*",)

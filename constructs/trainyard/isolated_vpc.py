@@ -26,7 +26,7 @@ class IsolatedVpc(Construct):
     Raises:
         ValueError: when there are more zones than parts of the VPC.
 
-    Source: AWS docs vpc/latest/userguide/vpc-example-private-subnets-nat.html (and leaving the NAT out)
+    Source: AWS docs vpc/latest/userguide/configure-subnets.html (isolated subnets)
     """
 
     def __init__(

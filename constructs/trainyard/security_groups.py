@@ -18,7 +18,8 @@ Whoever is in ``studio`` reaches the apps of all others in it without a password
 apps need a group of their own with the same rule, and no two people one.
 
 A group takes about 60 rules. So what a thousand people share (endpoints, S3, file systems) admits one group, which is
-attached beside each client's own: no rule per person, and no way from one person to another.
+attached beside each client's own: no rule per person, and no way from one person to another but the privileged ports of
+Lustre, which AWS asks for between its clients.
 """
 
 from collections.abc import Sequence
