@@ -97,7 +97,7 @@ _WITH_CODEARTIFACT = frozenset(
 
 INTERFACE_SERVICES: dict[str, EndpointService] = {
     "sagemaker.api": EndpointService("com.amazonaws.{region}.sagemaker.api", ("sagemaker:*",)),
-    # Its private name resolves only in zones where it has an interface (sagemaker/latest/dg/interface-vpc-endpoint.html).
+    # Its private name resolves only in zones where it has an interface: interface-vpc-endpoint.html.
     "sagemaker.runtime": EndpointService("com.amazonaws.{region}.sagemaker.runtime", ("sagemaker:*",), every_zone=True),
     "sagemaker.featurestore-runtime": EndpointService(
         "com.amazonaws.{region}.sagemaker.featurestore-runtime", ("sagemaker:*",)
