@@ -67,9 +67,10 @@ class DataBucket(Construct):
         if access_logs:
             # Delivery must be admitted when it is switched on.
             bucket.add_resource_dependency(access_logs.policy)
-        bucket.apply_removal_policy(RemovalPolicy.RETAIN if keep else RemovalPolicy.DESTROY)
         self.name, self.arn = bucket.ref, bucket.attr_arn
         self.policy = self._write_policy(key, receives_logs=access_logs is None)
+        for each in (bucket, self.policy):
+            each.apply_removal_policy(RemovalPolicy.RETAIN if keep else RemovalPolicy.DESTROY)
         _answer_the_packs(bucket)
 
     def _write_policy(self, key: str, *, receives_logs: bool) -> s3.CfnBucketPolicy:

@@ -78,11 +78,9 @@ class FolderPolicy(ManagedPolicy):
                         conditions={
                             "StringEquals": ours,
                             "StringLike": {
+                                # With the slash: a prefix without it also lists folders whose names begin so.
                                 "s3:prefix": [
-                                    pattern
-                                    for folder in (*own, *shared)
-                                    if folder.bucket == bucket
-                                    for pattern in (folder.path, f"{folder.path}/*")
+                                    f"{folder.path}/*" for folder in (*own, *shared) if folder.bucket == bucket
                                 ]
                             },
                         },

@@ -22,8 +22,9 @@ MAX_UPDATE_MINUTES = 7200
 class GpuPool(Construct):
     """A compute environment that has no hosts while no job runs, and its launch template.
 
-    Hosts take no metadata requests from containers, have encrypted volumes, no key pair and no public address. Those
-    of a multi-node pool have all the Elastic Fabric Adapters of their type and stand close together.
+    Hosts have encrypted volumes, no key pair and no public address. Those of a multi-node pool have all the Elastic
+    Fabric Adapters of their type and stand close together. Containers with a network of their own get no metadata from
+    them; those of a job on one host share its network, and can take on the role of the host.
 
     Args:
         kind: ``on_demand``, ``spot``, or ``multi_node`` for jobs over several hosts.

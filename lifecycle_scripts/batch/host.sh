@@ -6,7 +6,8 @@ export PATH="$root/usr/local/sbin:$root/usr/local/bin:$root/usr/sbin:$root/usr/b
 
 say() { echo "trainyard: $*"; }
 
-# Containers get the role of their job, never that of the host.
+# Containers with a network of their own, those of jobs over several hosts, get the role of their job alone. The others
+# share the network of the host, where nothing keeps them from its role: that role is small.
 close_metadata() {
     mkdir -p "$root/etc/ecs"
     grep -qs '^ECS_AWSVPC_BLOCK_IMDS=true$' "$root/etc/ecs/ecs.config" ||
@@ -44,10 +45,9 @@ mount_file_systems() {
 
 # A job on a host without its file systems would write into an empty folder, and lose what it wrote.
 leave() {
-    say "a file system cannot be mounted: this host takes no job and goes"
+    say "not ready: this host takes no job and goes"
     systemctl mask --now ecs
     shutdown -h now
 }
 
-close_metadata
-mount_file_systems || leave
+{ close_metadata && mount_file_systems; } || leave

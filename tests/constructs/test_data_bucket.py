@@ -105,8 +105,11 @@ def test_its_rule_is_for_all_objects_and_in_force(template: Template) -> None:
 
 
 @pytest.mark.parametrize(("keep", "policy"), [(True, "Retain"), (False, "Delete")])
-def test_it_stays_or_goes_with_its_stack_as_asked(keep: bool, policy: str) -> None:
-    _bucket(keep=keep).has_resource(BUCKET, {"DeletionPolicy": policy, "UpdateReplacePolicy": policy})
+@pytest.mark.parametrize("kind", [BUCKET, "AWS::S3::BucketPolicy"])
+def test_it_stays_or_goes_with_its_stack_as_asked_and_never_without_its_policy(
+    keep: bool, policy: str, kind: str
+) -> None:
+    _bucket(keep=keep).has_resource(kind, {"DeletionPolicy": policy, "UpdateReplacePolicy": policy})
 
 
 def test_nothing_empties_it() -> None:

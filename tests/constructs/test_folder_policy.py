@@ -98,10 +98,12 @@ def test_a_bucket_cannot_be_listed_without_a_prefix(policy: list[Json], bucket: 
     [
         (DATASETS, ""),
         (DATASETS, "v"),
+        (DATASETS, "vision"),
         (DATASETS, "vision-of-others/"),
         (DATASETS, "speech"),
         (DATASETS, "speech/"),
         (DATASETS, "speech/private/"),
+        (DATASETS, "speech/public"),
         (DATASETS, "speech/public-no-more/"),
         (ARTIFACTS, "speech/public/"),
         (ELSEWHERE, "vision/"),

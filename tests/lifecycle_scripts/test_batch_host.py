@@ -53,7 +53,7 @@ class Host:
         so_far = f'$(grep -c "^{call}\\b" "{self._calls}")'
         self.stand_in(name, f'[[ "{name} $*" != "{call}"* ]] || [ "{so_far}" -gt {times} ] || exit 1')
 
-    def start(self, mounts: Mapping[str, tuple[str, str]]) -> str:
+    def start(self, mounts: Mapping[str, tuple[str, str]], *, errors: bool = False) -> str:
         """Runs the script as a host gets it; gives what it said."""
         # The tests may run as root on a machine that somebody needs.
         assert 'export PATH="$root/' in SCRIPT
@@ -65,7 +65,7 @@ class Host:
             timeout=20,
             check=False,
         )
-        assert not result.stderr
+        assert bool(result.stderr) == errors
         return result.stdout
 
     def mount_of(self, name: str) -> str:
@@ -116,6 +116,12 @@ def test_metadata_are_closed_even_where_nothing_can_be_mounted(host: Host) -> No
     host.fails("dnf")
     host.start(SCRATCH)
     assert host.config.read_text() == f"{BLOCKED}\n"
+
+
+def test_a_host_that_cannot_close_the_metadata_takes_no_job_and_goes(host: Host) -> None:
+    (host.root / "etc").write_text("a file stands where the folder should be")
+    host.start(SCRATCH, errors=True)
+    assert host.calls == LEAVE
 
 
 def test_without_file_systems_nothing_is_installed_or_mounted(host: Host) -> None:
@@ -180,7 +186,7 @@ def test_a_host_without_its_file_systems_takes_no_job_and_goes(host: Host, progr
     host.fails(program)
     said = host.start(SCRATCH)
     assert host.calls[-2:] == LEAVE
-    assert said.endswith("trainyard: a file system cannot be mounted: this host takes no job and goes\n")
+    assert said.endswith("trainyard: not ready: this host takes no job and goes\n")
 
 
 @pytest.mark.parametrize("program", ["dnf", "mount"])
