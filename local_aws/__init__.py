@@ -1,0 +1,1 @@
+"""A local AWS for CDK projects."""

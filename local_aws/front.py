@@ -1,0 +1,146 @@
+"""The one place where Trainyard's local AWS takes hold of moto.
+
+Every request that moto parses passes ``BaseResponse.call_action``. There an operation that is ours is answered by our
+handler, one that AWS would refuse is refused, and everything else goes on to moto. Requests are read and answers are
+written with moto's own parsers and serializers, which follow botocore's service models.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from unittest.mock import patch
+
+from moto.core.model import OperationModel
+from moto.core.parse import PROTOCOL_PARSERS
+from moto.core.request import determine_request_protocol
+from moto.core.responses import ActionContext, ActionResult, BaseResponse
+from moto.core.routing import get_service_router
+from moto.core.serialize import get_serializer_class
+from moto.core.utils import get_service_model
+from werkzeug.exceptions import MethodNotAllowed, NotFound
+
+from local_aws.errors import AwsError
+
+Answer = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request.
+
+    Args:
+        service: botocore's name of the service.
+        operation: the operation, as ``CreateSpace``.
+        parameters: its parameters, by the names of botocore's model.
+        account: the account of the caller.
+        region: the region.
+    """
+
+    service: str
+    operation: str
+    parameters: dict[str, Any]
+    account: str
+    region: str
+
+    def arn(self, resource: str) -> str:
+        """The ARN of a resource of the service in the account and region."""
+        return f"arn:aws:{self.service}:{self.region}:{self.account}:{resource}"
+
+
+Handler = Callable[[Call], Answer]
+Check = Callable[[Call], None]
+
+
+@dataclass
+class Front:
+    """Who answers what.
+
+    Args:
+        handlers: our own answers, by service and operation.
+        checks: what raises ``AwsError`` where AWS refuses, before anybody answers; by service and operation.
+    """
+
+    handlers: dict[tuple[str, str], Handler] = field(default_factory=dict)
+    checks: dict[tuple[str, str], list[Check]] = field(default_factory=dict)
+
+    def handle(self, service: str, operation: str, handler: Handler) -> None:
+        """Lets ``handler`` answer an operation.
+
+        Raises:
+            ValueError: when botocore's model has no such operation, or somebody answers it already.
+        """
+        self._must_exist(service, operation)
+        if (service, operation) in self.handlers:
+            raise ValueError(f"{service}.{operation}: has a handler already")
+        self.handlers[service, operation] = handler
+
+    def check(self, service: str, operation: str, check: Check) -> None:
+        """Lets ``check`` refuse an operation.
+
+        Raises:
+            ValueError: when botocore's model has no such operation.
+        """
+        self._must_exist(service, operation)
+        self.checks.setdefault((service, operation), []).append(check)
+
+    @contextmanager
+    def installed(self) -> Iterator[None]:
+        """Takes hold of moto until the end of the block."""
+        theirs = BaseResponse.call_action
+        front = self
+
+        def call_action(self: BaseResponse) -> Any:
+            try:
+                # What is S3's stays moto's own: it does not come this way.
+                name = self.boto3_service_name
+                operation, in_path = get_service_router(name).match(self.normalized_request)
+            except (NotFound, MethodNotAllowed, NotImplementedError):
+                return theirs(self)
+            key = (name, operation.name)
+            handler, checks = front.handlers.get(key), front.checks.get(key, ())
+            if not handler and not checks:
+                return theirs(self)
+            call = Call(name, operation.name, _parsed(self, operation, in_path), self.current_account, self.region)
+            try:
+                for check in checks:
+                    check(call)
+                if not handler:
+                    return theirs(self)
+                answer: object = handler(call)
+            except AwsError as error:
+                answer = error
+            return _written(self, operation, answer)
+
+        with patch.object(BaseResponse, "call_action", call_action):
+            yield
+
+    @staticmethod
+    def _must_exist(service: str, operation: str) -> None:
+        if operation not in get_service_model(service).operation_names:
+            raise ValueError(f"{service}.{operation}: botocore knows no such operation")
+
+
+def _parsed(response: BaseResponse, operation: OperationModel, in_path: dict[str, Any]) -> dict[str, Any]:
+    request = response.normalized_request
+    protocol = determine_request_protocol(operation.service_model, request.content_type)
+    parser = PROTOCOL_PARSERS[protocol](operation)
+    parsed: dict[str, Any] = parser.parse(
+        {
+            "method": request.method,
+            "values": request.values,
+            "headers": request.headers,
+            "body": request.data,
+            "url_path": request.path,
+            "url_params": in_path,
+        }
+    )
+    return {key: value for key, value in parsed.items() if value is not None}
+
+
+def _written(response: BaseResponse, operation: OperationModel, answer: object) -> Any:
+    model = operation.service_model
+    protocol = response.determine_response_protocol(model)
+    context = ActionContext(model, operation, get_serializer_class(model.service_name, protocol), response)
+    status, headers, body = ActionResult(answer).execute_result(context)
+    return status, {**response.response_headers, **headers, "status": str(status)}, body
