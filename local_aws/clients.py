@@ -1,0 +1,46 @@
+"""How Trainyard's local AWS talks to itself: boto3 clients that end in this process, and its clock."""
+
+import threading
+from functools import cache
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from local_aws.clock import Clock
+
+_MAKING = threading.Lock()
+
+
+class Clients:
+    """Clients of one region.
+
+    Args:
+        region: the region.
+        clock: what waiting goes by.
+    """
+
+    def __init__(self, region: str, clock: Clock) -> None:
+        self.region = region
+        self.clock = clock
+        self._client = cache(_make)
+
+    def client(self, service: str, region: str | None = None) -> Any:
+        """The boto3 client of a service, of this region unless another is named."""
+        # boto3 sessions are not safe to share while they make clients; the clients are.
+        with _MAKING:
+            return self._client(service, region or self.region)
+
+
+def _make(service: str, region: str) -> Any:
+    return boto3.client(
+        service,  # type: ignore[call-overload]  # any service that botocore knows
+        region_name=region,
+        aws_access_key_id="local",
+        aws_secret_access_key="local",  # noqa: S106 (nobody checks it)
+        # A refusal is an answer here, never a passing fault. No endpoint: what the environment says is for others.
+        config=Config(
+            retries={"total_max_attempts": 1},
+            ignore_configured_endpoint_urls=True,  # type: ignore[call-arg]  # the stubs do not know it
+        ),
+    )
