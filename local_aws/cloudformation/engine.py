@@ -91,8 +91,8 @@ class Engine:
         for name, value in stack.exports().items():
             users = self.importers(name) if new.get(name) != value else []
             if users:
-                verb = "update" if name in new else "delete"
-                raise invalid(f"Cannot {verb} export {name} as it is in use by {', '.join(users)}.")
+                verb = "updated" if name in new else "deleted"
+                raise invalid(f"Export {name} cannot be {verb} as it is in use by {' and '.join(users)}")
 
     # ---- operations ----
 
@@ -159,8 +159,8 @@ class Engine:
         used = {name: self.importers(name) for name in stack.exports()}
         for name, users in used.items():
             if users:
-                reason = f"Delete canceled. Cannot delete export {name} as it is in use by {', '.join(users)}."
-                stack.say(stack.status, reason)
+                # The stack stays as it was, and only says why.
+                stack.say(stack.status, f"Export {name} cannot be deleted as it is in use by {' and '.join(users)}")
                 return
         stack.token = token
         self._run(stack, lambda: deployment.delete(self, stack, retain=retain, force=force))

@@ -129,8 +129,10 @@ class Intrinsics:
         return self._surroundings.attribute(logical_id, str(self.value(attribute)))
 
     def _join(self, argument: Any) -> str:
-        separator, parts = argument
-        return str(separator).join(_text(each) for each in self.value(parts))
+        separator, parts = self.value(argument)
+        if not isinstance(parts, list):
+            raise TypeError(f"{parts} is no list")
+        return str(separator).join(map(_text, parts))
 
     def _select(self, argument: Any) -> Any:
         index, items = self.value(argument[0]), self.value(argument[1])
