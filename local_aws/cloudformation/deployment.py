@@ -189,15 +189,23 @@ class Deployment:
         verb = "UPDATE" if old else "CREATE"
         reason = "Requested update requires the creation of a new physical resource; hence creating one."
         self._stack.say_of(new, f"{verb}_IN_PROGRESS", reason if old else None)
-        made = kind.create(self._request(new))
-        self._take(new, made)
+        try:
+            self._take(new, kind.create(self._request(new)))
+        except ResourceError as error:
+            if error.physical_id:  # something is there, and must go with the rest
+                self._take(new, Made(error.physical_id, {}))
+                self._note_made(old, new)
+            raise
         self._stack.say_of(new, f"{verb}_IN_PROGRESS", "Resource creation Initiated")
+        self._note_made(old, new)
+        self._stack.say_of(new, f"{verb}_COMPLETE")
+
+    def _note_made(self, old: StackResource | None, new: StackResource) -> None:
         with self._lock:
             if old:
                 self._done.replaced.append((old, new))
             else:
                 self._done.made.append(new)
-        self._stack.say_of(new, f"{verb}_COMPLETE")
 
     def _take(self, resource: StackResource, made: Made) -> None:
         resource.physical_id, resource.attributes = made.physical_id, dict(made.attributes)

@@ -1,6 +1,7 @@
 """Deployments in a world whose resources are words in a list."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,8 +15,6 @@ from local_aws.cloudformation.template import parse
 from local_aws.errors import AwsError, ResourceError
 from local_aws.resource_types import Made, Request
 
-ID = "{stack}-{name}-{number}"
-
 
 class World:
     """Things that have a Name, whose change replaces them, and a Size; what is done to them is written down."""
@@ -27,12 +26,13 @@ class World:
         self.done: list[str] = []
         self.fails: set[str] = set()
         self.others: dict[str, str] = {}
-        self.number = 0
+        self.half_made: dict[str, str] = {}
+        self.numbers: Counter[str] = Counter()
 
     def exports(self) -> Mapping[str, str]:
         return self.others
 
-    def refuse_exports(self, stack: Stack, outputs: list[Shape]) -> None:
+    def refuse_exports(self, stack: Stack, outputs: list[Shape]) -> None:  # noqa: ARG002 (the engine gives both)
         if any(each.get("ExportName") == "taken" for each in outputs):
             raise AwsError("ValidationError", "Export with name taken is already exported by stack other")
 
@@ -52,11 +52,11 @@ class World:
 
     def create(self, request: Request) -> Made:
         self._do("create", request.logical_id, request)
-        self.number += 1
-        physical_id = f"{request.logical_id}-{self.number}"
+        self.numbers[request.logical_id] += 1
+        physical_id = f"{request.logical_id}-{self.numbers[request.logical_id]}"
         return Made(physical_id, {"Arn": f"arn:{physical_id}"})
 
-    def update(self, request: Request, physical_id: str, old_properties: Mapping[str, Any]) -> Made:
+    def update(self, request: Request, physical_id: str, old_properties: Mapping[str, Any]) -> Made:  # noqa: ARG002
         self._do("update", physical_id, request)
         return Made(physical_id, {"Arn": f"arn:{physical_id}"})
 
@@ -65,7 +65,7 @@ class World:
 
     def _do(self, verb: str, name: str, request: Request) -> None:
         if f"{verb} {name}" in self.fails:
-            raise ResourceError(f"{name} will not")
+            raise ResourceError(f"{name} will not", self.half_made.get(name))
         self.done.append(f"{verb} {name}{_size(request)}")
 
 
@@ -150,7 +150,7 @@ def test_an_unknown_property_fails_the_resource_before_anything_is_called(world:
 def test_what_was_made_goes_when_another_thing_fails(world: World, stack: Stack) -> None:
     world.fails = {"create C"}
     _create(world, stack, CHAIN)
-    assert world.done == ["create A", "create B", "delete B-2", "delete A-1"]
+    assert world.done == ["create A", "create B", "delete B-1", "delete A-1"]
     assert (stack.status, stack.resources) == ("ROLLBACK_COMPLETE", {})
 
 
@@ -159,6 +159,13 @@ def test_the_stack_says_what_failed(world: World, stack: Stack) -> None:
     _create(world, stack, CHAIN)
     assert "The following resource(s) failed to create: [C]. Rollback requested by user." in _reasons(stack, "test")
     assert _reasons(stack, "C") == ["C will not"]
+
+
+def test_what_failed_half_made_goes_too(world: World, stack: Stack) -> None:
+    world.half_made = {"A": "A-0"}
+    world.fails = {"create A"}
+    _create(world, stack, {"A": thing()})
+    assert (stack.status, world.done) == ("ROLLBACK_COMPLETE", ["delete A-0"])
 
 
 @pytest.mark.parametrize(("policy", "left"), [("Retain", {"A"}), ("RetainExceptOnCreate", set()), ("Delete", set())])
@@ -182,7 +189,7 @@ def test_a_failed_stack_goes_when_asked(world: World, stack: Stack) -> None:
 
 
 def test_a_rollback_that_fails_says_so(world: World, stack: Stack) -> None:
-    world.fails = {"create C", "delete B-2"}
+    world.fails = {"create C", "delete B-1"}
     _create(world, stack, CHAIN)
     assert (stack.status, set(stack.resources)) == ("ROLLBACK_FAILED", {"B"})
 
@@ -226,8 +233,8 @@ def test_tags_of_the_stack_are_a_change(world: World, stack: Stack) -> None:
 def test_a_replacement_is_there_before_the_old_one_goes(world: World, stack: Stack) -> None:
     _create(world, stack, {"A": thing(Name="old"), "B": thing(Of={"Ref": "A"})})
     _update(world, stack, {"A": thing(Name="new"), "B": thing(Of={"Ref": "A"})})
-    assert world.done[2:] == ["create A", "update B-2", "delete A-1"]
-    assert stack.resources["B"].properties == {"Of": "A-3"}
+    assert world.done[2:] == ["create A", "update B-1", "delete A-1"]
+    assert stack.resources["B"].properties == {"Of": "A-2"}
 
 
 def test_what_was_replaced_stays_when_its_policy_says_so(world: World, stack: Stack) -> None:
@@ -239,7 +246,7 @@ def test_what_was_replaced_stays_when_its_policy_says_so(world: World, stack: St
 def test_what_the_template_has_no_longer_goes_last(world: World, stack: Stack) -> None:
     _create(world, stack, CHAIN)
     _update(world, stack, {"D": thing()})
-    assert world.done[3:] == ["create D", "delete C-3", "delete B-2", "delete A-1"]
+    assert world.done[3:] == ["create D", "delete C-1", "delete B-1", "delete A-1"]
     assert set(stack.resources) == {"D"}
 
 
@@ -264,9 +271,9 @@ def test_an_update_that_fails_is_taken_back(world: World, stack: Stack) -> None:
     after = {"A": thing(Size=2), "B": thing("A", Name="new"), "C": thing("B"), "D": thing("B"), "E": thing("D")}
     _update(world, stack, after)
     assert world.done[3:6] == ["update A-1 of 2", "create B", "create D"]
-    assert sorted(world.done[6:]) == ["delete B-4", "delete D-5", "update A-1 of 1"]
+    assert sorted(world.done[6:]) == ["delete B-2", "delete D-1", "update A-1 of 1"]
     assert stack.status == "UPDATE_ROLLBACK_COMPLETE"
-    assert {name: each.physical_id for name, each in stack.resources.items()} == {"A": "A-1", "B": "B-2", "C": "C-3"}
+    assert {name: each.physical_id for name, each in stack.resources.items()} == {"A": "A-1", "B": "B-1", "C": "C-1"}
     assert stack.resources["A"].properties == {"Size": 1}
 
 
@@ -281,8 +288,6 @@ def test_after_a_rollback_the_old_template_counts(world: World, stack: Stack) ->
 
 def test_a_rollback_of_an_update_that_fails_says_so(world: World, stack: Stack) -> None:
     _create(world, stack, {"A": thing(Size=1)})
-    world.fails = {"create B", "update A-1"}
-    world.fails = {"create B"}
     _update_with(world, stack, {"A": thing(Size=2), "B": thing("A")}, then_fails={"update A-1"})
     assert stack.status == "UPDATE_ROLLBACK_FAILED"
 
@@ -301,7 +306,7 @@ def test_what_cannot_be_cleaned_up_does_not_fail_the_update(world: World, stack:
 def test_what_needs_another_thing_goes_before_it(world: World, stack: Stack) -> None:
     _create(world, stack, CHAIN)
     deployment.delete(world, stack)
-    assert world.done[3:] == ["delete C-3", "delete B-2", "delete A-1"]
+    assert world.done[3:] == ["delete C-1", "delete B-1", "delete A-1"]
     assert stack.gone
 
 
@@ -314,7 +319,7 @@ def test_what_is_retained_stays_when_the_stack_goes(world: World, stack: Stack) 
 
 def test_what_a_thing_needs_stays_when_it_cannot_be_deleted(world: World, stack: Stack) -> None:
     _create(world, stack, {**CHAIN, "D": thing()})
-    world.fails = {"delete B-2"} | {f"delete B-{number}" for number in (2, 3)}
+    world.fails = {"delete B-1"}
     deployment.delete(world, stack)
     assert (stack.status, set(stack.resources)) == ("DELETE_FAILED", {"A", "B"})
     assert stack.reason == "The following resource(s) failed to delete: [B]."
@@ -322,24 +327,24 @@ def test_what_a_thing_needs_stays_when_it_cannot_be_deleted(world: World, stack:
 
 def test_a_second_deletion_goes_on_where_the_first_failed(world: World, stack: Stack) -> None:
     _create(world, stack, CHAIN)
-    world.fails = {"delete B-2"}
+    world.fails = {"delete B-1"}
     deployment.delete(world, stack)
     world.fails = set()
     deployment.delete(world, stack)
-    assert world.done[3:] == ["delete C-3", "delete B-2", "delete A-1"]
+    assert world.done[3:] == ["delete C-1", "delete B-1", "delete A-1"]
     assert stack.gone
 
 
 def test_what_the_caller_retains_stays(world: World, stack: Stack) -> None:
     _create(world, stack, CHAIN)
     deployment.delete(world, stack, retain=["B"])
-    assert "delete B-2" not in world.done
+    assert "delete B-1" not in world.done
     assert stack.gone
 
 
 def test_by_force_a_stack_goes_without_what_cannot_be_deleted(world: World, stack: Stack) -> None:
     _create(world, stack, CHAIN)
-    world.fails = {"delete C-3"}
+    world.fails = {"delete C-1"}
     deployment.delete(world, stack, force=True)
     assert stack.gone
 
