@@ -15,7 +15,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-dev synth diff deploy destroy wheelhouse test test-unit lint snapshots baseline bench mutants lock clean
+.PHONY: help setup setup-dev synth diff deploy destroy wheelhouse demo local-up local-down test test-unit lint snapshots baseline bench mutants lock clean
 
 help: ## this list
 	@$(PYTHON) -c 'import re; [print(f"  make {name:10} {text}") for name, text in re.findall(r"^([a-z-]+):.*?## (.*)$$", open("Makefile").read(), re.M)]'
@@ -59,6 +59,21 @@ destroy: setup ## destroy the stacks of ENV (plain cdk destroy; refused for a pr
 wheelhouse: setup ## bring libraries to the notebooks of TEAM: make wheelhouse TEAM=vision REQUIREMENTS=file
 	@$(BIN)/python -m operations wheelhouse "$(ENV)" "$(TEAM)" "$(REQUIREMENTS)"
 
+# ---- see it work, without an account ----
+
+ifeq ($(MAKECMDGOALS),demo)
+STARTED := $(shell $(PYTHON) -c "import time; print(time.time())")
+endif
+
+demo: setup-dev ## deploy the environment local to an AWS on this machine, show it, destroy it
+	@$(BIN)/python -m operations local demo --set-up-since "$(STARTED)"
+
+local-up: setup-dev ## start an AWS on this machine and leave it running
+	@$(BIN)/python -m operations local up
+
+local-down: setup-dev ## end it
+	@$(BIN)/python -m operations local down
+
 # ---- work on Trainyard ----
 
 test: lint ## lint and every test
@@ -93,4 +108,5 @@ lock: setup-dev ## renew requirements*.txt and package-lock.json
 	@$(NPM) install --package-lock-only --omit-lockfile-registry-resolved $(NPM_QUIET)
 
 clean: ## remove what the targets made
-	@rm -rf $(VENV) node_modules cdk.out .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@test ! -e .local || $(BIN)/python -m operations local down
+	@rm -rf $(VENV) .local node_modules cdk.out .hypothesis .mypy_cache .pytest_cache .ruff_cache

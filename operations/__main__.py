@@ -9,6 +9,7 @@ import boto3
 from environments import EnvironmentFileError, load
 from operations import wheelhouse
 from operations.errors import InputError
+from operations.local import commands as local
 from operations.shape import shape
 
 
@@ -32,13 +33,15 @@ def main() -> int:
     fill.add_argument("--python", default=wheelhouse.PYTHON, help="version of the notebook's Python (%(default)s)")
     fill.set_defaults(run=_wheelhouse)
 
+    local.add_to(commands)
+
     arguments = parser.parse_args()
     try:
-        arguments.run(arguments)
+        code: int | None = arguments.run(arguments)
     except (EnvironmentFileError, InputError) as error:
         print(error, file=sys.stderr)
         return 2
-    return 0
+    return code or 0
 
 
 def _shape(arguments: argparse.Namespace) -> None:

@@ -1,0 +1,1 @@
+"""Programs that start the local AWS and show Trainyard on it."""
