@@ -18,11 +18,13 @@ class Clients:
     Args:
         region: the region.
         clock: what waiting goes by.
+        endpoint: where other programs reach the same services, if they can.
     """
 
-    def __init__(self, region: str, clock: Clock) -> None:
+    def __init__(self, region: str, clock: Clock, endpoint: str | None = None) -> None:
         self.region = region
         self.clock = clock
+        self.endpoint = endpoint
         self._client = cache(_make)
 
     def client(self, service: str, region: str | None = None) -> Any:

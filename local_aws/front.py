@@ -14,7 +14,7 @@ from unittest.mock import patch
 from moto.core.model import OperationModel
 from moto.core.parse import PROTOCOL_PARSERS
 from moto.core.request import determine_request_protocol
-from moto.core.responses import ActionContext, ActionResult, BaseResponse
+from moto.core.responses import BaseResponse
 from moto.core.routing import get_service_router
 from moto.core.serialize import get_serializer_class
 from moto.core.utils import get_service_model
@@ -141,6 +141,7 @@ def _parsed(response: BaseResponse, operation: OperationModel, in_path: dict[str
 def _written(response: BaseResponse, operation: OperationModel, answer: object) -> Any:
     model = operation.service_model
     protocol = response.determine_response_protocol(model)
-    context = ActionContext(model, operation, get_serializer_class(model.service_name, protocol), response)
-    status, headers, body = ActionResult(answer).execute_result(context)
+    # Plain structures: without moto's pickers, which look for attributes of its own classes.
+    written = get_serializer_class(model.service_name, protocol)(operation).serialize(answer)
+    status, headers, body = written["status_code"], written["headers"], written["body"]
     return status, {**response.response_headers, **headers, "status": str(status)}, body

@@ -27,6 +27,7 @@ class LocalAws:
         account: the account that everything belongs to.
         region: the region that clients get unless they name one.
         background: whether CloudFormation works on while its callers go on, as AWS does; else it is done on return.
+        endpoint: where other programs reach it, if a server serves it.
 
     Raises:
         ValueError: for an unknown clock.
@@ -39,12 +40,14 @@ class LocalAws:
         account: str = ACCOUNT,
         region: str = "eu-west-1",
         background: bool = False,
+        endpoint: str | None = None,
     ) -> None:
         self.account = account
         self.region = region
         self.clock: Clock = _clock(clock)
-        self.clients = Clients(region, self.clock)
+        self._endpoint = endpoint
         self._background = background
+        self.clients = self._clients_of(region)
         self._open = ExitStack()
 
     def client(self, service: str, region: str | None = None) -> Any:
@@ -53,7 +56,7 @@ class LocalAws:
 
     def __enter__(self) -> Self:
         front = Front()
-        CloudFormation(self.clock, background=self._background).install(front)
+        CloudFormation(self._clients_of, background=self._background).install(front)
         services.install(front, self.clock)
         refusals.install(front, self.clients)
         self._open.enter_context(_settings(self.account, self.region))
@@ -61,6 +64,9 @@ class LocalAws:
         self._open.enter_context(moto_fixes())
         self._open.enter_context(front.installed())
         return self
+
+    def _clients_of(self, region: str) -> Clients:
+        return Clients(region, self.clock, self._endpoint)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

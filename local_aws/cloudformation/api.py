@@ -8,7 +8,6 @@ from urllib.parse import unquote, urlsplit
 from botocore.exceptions import ClientError
 
 from local_aws.clients import Clients
-from local_aws.clock import Clock
 from local_aws.cloudformation.engine import Engine, changes
 from local_aws.cloudformation.stack import ChangeSet, Inputs, Shape, Stack, StackResource
 from local_aws.cloudformation.template import Template, invalid, parse
@@ -34,14 +33,14 @@ class CloudFormation:
     """Answers CloudFormation's operations.
 
     Args:
-        clock: what waiting goes by.
+        clients_of: gives the clients of a region.
         background: whether operations run on while their callers go on.
 
     Source: AWS docs AWSCloudFormation/latest/APIReference/
     """
 
-    def __init__(self, clock: Clock, *, background: bool) -> None:
-        self._clock = clock
+    def __init__(self, clients_of: Callable[[str], Clients], *, background: bool) -> None:
+        self._clients_of = clients_of
         self._background = background
         self._engines: dict[tuple[str, str], Engine] = {}
 
@@ -76,8 +75,8 @@ class CloudFormation:
         def handle(call: Call) -> Shape:
             key = call.account, call.region
             if key not in self._engines:
-                clients = Clients(call.region, self._clock)
-                self._engines.setdefault(key, Engine(call.account, clients, background=self._background))
+                engine = Engine(call.account, self._clients_of(call.region), background=self._background)
+                self._engines.setdefault(key, engine)
             return answer(self._engines[key], call)
 
         return handle

@@ -10,11 +10,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 from local_aws.clients import Clients
 from local_aws.cloudformation.graph import in_order, reversed_needs
 from local_aws.cloudformation.intrinsics import Intrinsics, outputs
+from local_aws.cloudformation.kinds import Kind
 from local_aws.cloudformation.stack import Inputs, Shape, Stack, StackResource, now
 from local_aws.cloudformation.template import Template
 from local_aws.cloudformation.values import Values
 from local_aws.errors import AwsError, ResourceError
-from local_aws.resource_types import Made, Request, ResourceType
+from local_aws.resource_types import Made, Request
 
 
 class DeploymentError(Exception):
@@ -30,7 +31,7 @@ class World(Protocol):
     def exports(self) -> Mapping[str, str]:
         """Export name to value, of all stacks."""
 
-    def kind_of(self, resource_type: str) -> ResourceType:
+    def kind_of(self, resource_type: str) -> Kind:
         """The resource type of that name."""
 
     def refuse_exports(self, stack: Stack, outputs: list[Shape]) -> None:
@@ -173,7 +174,7 @@ class Deployment:
         with self._lock:
             self._stack.resources[old.logical_id] = kept
 
-    def _change(self, kind: ResourceType, old: StackResource, new: StackResource) -> None:
+    def _change(self, kind: Kind, old: StackResource, new: StackResource) -> None:
         new.physical_id = old.physical_id
         self._stack.say_of(new, "UPDATE_IN_PROGRESS")
         made = kind.update(self._request(new), old.physical_id or "", old.properties)
@@ -185,7 +186,7 @@ class Deployment:
                 self._done.replaced.append((old, new))
         self._stack.say_of(new, "UPDATE_COMPLETE")
 
-    def _make(self, kind: ResourceType, old: StackResource | None, new: StackResource) -> None:
+    def _make(self, kind: Kind, old: StackResource | None, new: StackResource) -> None:
         verb = "UPDATE" if old else "CREATE"
         reason = "Requested update requires the creation of a new physical resource; hence creating one."
         self._stack.say_of(new, f"{verb}_IN_PROGRESS", reason if old else None)
@@ -290,7 +291,7 @@ def create(world: World, stack: Stack, inputs: Inputs, parameters: Mapping[str, 
             stack.say("CREATE_FAILED", str(error))
             return
         verb = "DELETE" if on_failure == "DELETE" else "ROLLBACK"
-        stack.say(f"{verb}_IN_PROGRESS", f"{error} {verb.title()} requested by user.")
+        stack.say(f"{verb}_IN_PROGRESS", f"{str(error).rstrip('.')}. {verb.title()} requested by user.")
         failed = deployment.take_back()
         if failed:
             stack.say(f"{verb}_FAILED", f"The following resource(s) failed to delete: [{', '.join(failed)}].")

@@ -5,15 +5,13 @@ import traceback
 from collections.abc import Callable, Mapping
 from graphlib import TopologicalSorter
 
-from local_aws import resource_types
 from local_aws.clients import Clients
-from local_aws.cloudformation import deployment
+from local_aws.cloudformation import deployment, kinds
 from local_aws.cloudformation.intrinsics import Intrinsics, assert_rules
 from local_aws.cloudformation.parameters import Parameters, resolve
 from local_aws.cloudformation.stack import ChangeSet, Inputs, Shape, Stack
 from local_aws.cloudformation.template import invalid
 from local_aws.cloudformation.values import Values
-from local_aws.resource_types import ResourceType
 
 
 class Engine:
@@ -66,13 +64,13 @@ class Engine:
         """The names of the stacks that use an export."""
         return [stack.name for stack in self.live() if export in stack.imports]
 
-    def kind_of(self, resource_type: str) -> ResourceType:
+    def kind_of(self, resource_type: str) -> kinds.Kind:
         """The resource type of that name.
 
         Raises:
             AwsError: when it is not emulated.
         """
-        kind = resource_types.find(resource_type)
+        kind = kinds.find(resource_type)
         if kind is None:
             raise invalid(f"Template format error: Unrecognized resource types: [{resource_type}]")
         return kind
@@ -103,7 +101,7 @@ class Engine:
             AwsError: in CloudFormation's words.
         """
         template = inputs.template
-        unknown = sorted({each.type for each in template.resources.values() if resource_types.find(each.type) is None})
+        unknown = sorted({each.type for each in template.resources.values() if kinds.find(each.type) is None})
         if unknown:
             raise invalid(f"Template format error: Unrecognized resource types: [{', '.join(unknown)}]")
         retyped = [
