@@ -14,3 +14,17 @@ class AwsError(ServiceException):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(code, message)
         self.code = code
+
+
+class ResourceError(Exception):
+    """A resource that cannot be made, changed or deleted, in CloudFormation's words.
+
+    Args:
+        message: what CloudFormation says.
+        physical_id: the resource, when it was made before it failed: it is there, and whoever rolls back deletes it.
+    """
+
+    def __init__(self, message: str, physical_id: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.physical_id = physical_id
