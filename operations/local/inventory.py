@@ -130,7 +130,7 @@ def entries(client: Client, service: str, operation: str, expression: str, **arg
 
 def key_metadata(client: Client) -> list[dict[str, Any]]:
     """All keys, as ``DescribeKey`` tells them."""
-    return [client("kms").describe_key(KeyId=key)["KeyMetadata"] for key in listed(client, _KEYS)]
+    return [client("kms").describe_key(KeyId=key)["KeyMetadata"] for key in listed(client, KEYS)]
 
 
 def waiting_keys(client: Client) -> list[str]:
@@ -142,4 +142,4 @@ def _budgets(client: Client, account: str) -> list[str]:
     return entries(client, "budgets", "describe_budgets", "Budgets[].BudgetName", AccountId=account)
 
 
-(_KEYS,) = (listing for listing in LISTINGS if listing.kind == "keys")
+(KEYS,) = (listing for listing in LISTINGS if listing.kind == "keys")
