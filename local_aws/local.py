@@ -14,7 +14,7 @@ from local_aws.clients import Clients
 from local_aws.clock import Clock, clock
 from local_aws.cloudformation.api import CloudFormation
 from local_aws.front import Front
-from local_aws.moto_fixes import moto_fixes
+from local_aws.moto_fixes import fixed
 
 ACCOUNT = "111111111111"
 
@@ -61,7 +61,7 @@ class LocalAws:
         refusals.install(front, self.clients)
         self._open.enter_context(_settings(self.account, self.region))
         self._open.enter_context(mock_aws())
-        self._open.enter_context(moto_fixes())
+        self._open.enter_context(fixed(front))
         self._open.enter_context(front.installed())
         return self
 
