@@ -28,8 +28,8 @@ def main() -> int:
             signal.signal(number, _end)
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
         _forget_the_users_settings()
-        stack.enter_context(LocalAws(clock=arguments.clock, account=arguments.account, background=True))
         url = server.url_of(bound)
+        stack.enter_context(LocalAws(clock=arguments.clock, account=arguments.account, background=True, endpoint=url))
         logging.info("%s: account %s, clock %s, process %d", url, arguments.account, arguments.clock, os.getpid())
         if ready:
             ready(url)
