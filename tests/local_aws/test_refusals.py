@@ -1,0 +1,780 @@
+"""Every row of the table of refusals has a case here: what is refused, in which words, and when it no longer is."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from functools import partial
+from itertools import count
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from moto import mock_aws
+from moto.batch.models import batch_backends
+
+from local_aws import refusals
+from local_aws.clients import Clients
+from local_aws.clock import VirtualClock
+from local_aws.front import Front
+
+ACCOUNT = "123456789012"
+REGION = "eu-west-1"
+CLIENTS = Clients(REGION, VirtualClock())
+Call = Callable[[], Any]
+
+
+class World:
+    """An empty account, and what the cases make in it."""
+
+    def __init__(self) -> None:
+        self._numbers = count(1)
+
+    def __getattr__(self, service: str) -> Any:
+        return CLIENTS.client(service)
+
+    def vpc(self, **settings: bool) -> str:
+        vpc: str = self.ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+        for name, value in settings.items():
+            self.ec2.modify_vpc_attribute(VpcId=vpc, **{name: {"Value": value}})
+        return vpc
+
+    def subnet(self, vpc: str) -> str:
+        cidr = f"10.0.{next(self._numbers)}.0/24"
+        made = self.ec2.create_subnet(VpcId=vpc, CidrBlock=cidr, AvailabilityZone=f"{REGION}a")
+        return str(made["Subnet"]["SubnetId"])
+
+    def group(self, vpc: str) -> str:
+        name = f"group-{next(self._numbers)}"
+        return str(self.ec2.create_security_group(VpcId=vpc, GroupName=name, Description=name)["GroupId"])
+
+    def interface(self, subnet: str, *groups: str) -> str:
+        made = self.ec2.create_network_interface(SubnetId=subnet, Groups=groups)
+        return str(made["NetworkInterface"]["NetworkInterfaceId"])
+
+    def gateway(self, vpc: str) -> str:
+        gateway: str = self.ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+        self.ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
+        return gateway
+
+    def nat_gateway(self, subnet: str) -> tuple[str, str]:
+        address = self.ec2.allocate_address(Domain="vpc")["AllocationId"]
+        made = self.ec2.create_nat_gateway(SubnetId=subnet, AllocationId=address)
+        return made["NatGateway"]["NatGatewayId"], address
+
+    def endpoint(self, vpc: str, subnet: str, *groups: str, private: bool = False) -> dict[str, Any]:
+        made: dict[str, Any] = self.ec2.create_vpc_endpoint(
+            VpcId=vpc,
+            ServiceName=f"com.amazonaws.{REGION}.ecr.api",
+            VpcEndpointType="Interface",
+            SubnetIds=[subnet],
+            SecurityGroupIds=groups,
+            PrivateDnsEnabled=private,
+        )["VpcEndpoint"]
+        return made
+
+    def delete_endpoint(self, endpoint: dict[str, Any]) -> None:
+        self.ec2.delete_vpc_endpoints(VpcEndpointIds=[endpoint["VpcEndpointId"]])
+
+    def instance(self, subnet: str) -> str:
+        made = self.ec2.run_instances(ImageId="ami-12345678", MinCount=1, MaxCount=1, SubnetId=subnet)
+        return str(made["Instances"][0]["InstanceId"])
+
+    def environment(self, name: str = "environment", kind: str = "FARGATE", state: str = "ENABLED") -> str:
+        vpc = self.vpc()
+        resources = {
+            "type": kind,
+            "maxvCpus": 1,
+            "subnets": [self.subnet(vpc)],
+            "securityGroupIds": [self.group(vpc)],
+        }
+        if kind == "EC2":
+            with suppress(ClientError):
+                self.iam.create_instance_profile(InstanceProfileName="hosts")
+            hosts = f"arn:aws:iam::{ACCOUNT}:instance-profile/hosts"
+            resources |= {"minvCpus": 0, "instanceTypes": ["m5.large"], "instanceRole": hosts}
+        made = self.batch.create_compute_environment(
+            computeEnvironmentName=name,
+            type="MANAGED",
+            state=state,
+            serviceRole=self.role("batch"),
+            computeResources=resources,
+        )
+        return str(made["computeEnvironmentArn"])
+
+    def queue(self, *environments: str, name: str = "queue", **settings: Any) -> str:
+        made = self.batch.create_job_queue(
+            **{"jobQueueName": name, "state": "ENABLED", "priority": 1, "computeEnvironmentOrder": order(*environments)}
+            | settings
+        )
+        return str(made["jobQueueArn"])
+
+    def disable_queue(self, queue: str) -> None:
+        self.batch.update_job_queue(jobQueue=queue, state="DISABLED")
+
+    def delete_queue(self, queue: str) -> None:
+        self.disable_queue(queue)
+        self.batch.delete_job_queue(jobQueue=queue)
+
+    def disable_environment(self, environment: str) -> None:
+        self.batch.update_compute_environment(computeEnvironment=environment, state="DISABLED")
+
+    def delete_environment(self, environment: str) -> None:
+        self.disable_environment(environment)
+        self.batch.delete_compute_environment(computeEnvironment=environment)
+
+    def scheduling_policy(self, name: str = "fair") -> str:
+        made = self.batch.create_scheduling_policy(name=name, fairsharePolicy={"shareDecaySeconds": 60})
+        return str(made["arn"])
+
+    def role(self, name: str) -> str:
+        with suppress(ClientError):
+            self.iam.create_role(RoleName=name, AssumeRolePolicyDocument=TRUST)
+        return str(self.iam.get_role(RoleName=name)["Role"]["Arn"])
+
+
+def order(*environments: str) -> list[dict[str, Any]]:
+    return [{"order": number, "computeEnvironment": each} for number, each in enumerate(environments)]
+
+
+TRUST = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        ],
+    }
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A refusal.
+
+    Args:
+        call: what is refused.
+        says: the error code and the message.
+        remedy: takes away what hinders.
+        then: what is allowed then; the call unless it is given.
+    """
+
+    call: Call
+    says: str
+    remedy: Call
+    then: Call | None = None
+
+
+Maker = Callable[[World], Case]
+CASES: dict[tuple[str, str], Maker] = {}
+
+
+def case(rule: str, *operations: str) -> Callable[[Any], Any]:
+    """Registers a maker of cases; it gets the operation when there is more than one."""
+
+    def register(maker: Any) -> Any:
+        for operation in operations:
+            CASES[rule, operation] = maker if len(operations) == 1 else partial(maker, operation=operation)
+        return maker
+
+    return register
+
+
+def nothing() -> None:
+    """There is nothing to take away: another call is allowed."""
+
+
+ROWS = [(row.rule, ".".join(operation)) for row in refusals.table() for operation in row.operations]
+NO_CONTAINERS: Any = {"batch": {"use_docker": False}}
+rows = pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row[0]} ({row[1]})")
+
+
+@pytest.fixture(autouse=True)
+def few_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spares moto the making of hundreds of images for each test."""
+    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
+
+
+@pytest.fixture
+def moto_alone() -> Iterator[World]:
+    with mock_aws(config=NO_CONTAINERS):
+        yield World()
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    front = Front()
+    refusals.install(front, CLIENTS)
+    with ExitStack() as open_:
+        open_.enter_context(mock_aws(config=NO_CONTAINERS))
+        open_.enter_context(front.installed())
+        yield World()
+
+
+@rows
+def test_what_aws_refuses_is_refused_and_allowed_without_the_hindrance(row: tuple[str, str], world: World) -> None:
+    made = CASES[row](world)
+
+    assert outcome(made.call) == made.says
+    made.remedy()
+    assert outcome(made.then or made.call) is None
+
+
+@rows
+def test_moto_alone_does_not_refuse_it(row: tuple[str, str], moto_alone: World) -> None:
+    made = CASES[row](moto_alone)
+
+    # Not a refusal but a failure of moto: AttributeError.
+    with suppress(AttributeError):
+        assert outcome(made.call) != made.says
+
+
+def test_no_case_is_of_a_rule_that_is_gone() -> None:
+    assert set(CASES) <= set(ROWS)
+
+
+def outcome(call: Call) -> str | None:
+    try:
+        call()
+    except ClientError as error:
+        return f"{error.response['Error']['Code']}: {error.response['Error']['Message']}"
+    return None
+
+
+# EC2: networks
+
+
+@case("A VPC with a security group of its own is not deleted", "ec2.DeleteVpc")
+def vpc_with_group(world: World) -> Case:
+    vpc = world.vpc()
+    group = world.group(vpc)
+    return Case(
+        lambda: world.ec2.delete_vpc(VpcId=vpc),
+        f"DependencyViolation: The vpc '{vpc}' has dependencies and cannot be deleted.",
+        lambda: world.ec2.delete_security_group(GroupId=group),
+    )
+
+
+@case("A VPC with an endpoint is not deleted", "ec2.DeleteVpc")
+def vpc_with_endpoint(world: World) -> Case:
+    vpc = world.vpc()
+    service = f"com.amazonaws.{REGION}.s3"
+    endpoint = world.ec2.create_vpc_endpoint(VpcId=vpc, ServiceName=service, VpcEndpointType="Gateway")["VpcEndpoint"]
+    return Case(
+        lambda: world.ec2.delete_vpc(VpcId=vpc),
+        f"DependencyViolation: The vpc '{vpc}' has dependencies and cannot be deleted.",
+        lambda: world.delete_endpoint(endpoint),
+    )
+
+
+@case("A VPC with an internet gateway is not deleted", "ec2.DeleteVpc")
+def vpc_with_gateway(world: World) -> Case:
+    vpc = world.vpc()
+    gateway = world.gateway(vpc)
+    return Case(
+        lambda: world.ec2.delete_vpc(VpcId=vpc),
+        f"DependencyViolation: The vpc '{vpc}' has dependencies and cannot be deleted.",
+        lambda: world.ec2.detach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc),
+    )
+
+
+@case("A VPC with an egress-only internet gateway is not deleted", "ec2.DeleteVpc")
+def vpc_with_egress_only_gateway(world: World) -> Case:
+    vpc = world.vpc()
+    made = world.ec2.create_egress_only_internet_gateway(VpcId=vpc)["EgressOnlyInternetGateway"]
+    gateway = made["EgressOnlyInternetGatewayId"]
+    return Case(
+        lambda: world.ec2.delete_vpc(VpcId=vpc),
+        f"DependencyViolation: The vpc '{vpc}' has dependencies and cannot be deleted.",
+        lambda: world.ec2.delete_egress_only_internet_gateway(EgressOnlyInternetGatewayId=gateway),
+    )
+
+
+@case("A VPC has one internet gateway", "ec2.AttachInternetGateway")
+def second_gateway(world: World) -> Case:
+    vpc = world.vpc()
+    first = world.gateway(vpc)
+    second = world.ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+    return Case(
+        lambda: world.ec2.attach_internet_gateway(InternetGatewayId=second, VpcId=vpc),
+        f"InvalidParameterValue: Network {vpc} already has an internet gateway attached",
+        lambda: world.ec2.detach_internet_gateway(InternetGatewayId=first, VpcId=vpc),
+    )
+
+
+@case("A subnet has at least 16 addresses", "ec2.CreateSubnet")
+def small_subnet(world: World) -> Case:
+    vpc = world.vpc()
+    return Case(
+        lambda: world.ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/29"),
+        "InvalidSubnet.Range: The CIDR '10.0.0.0/29' is invalid.",
+        nothing,
+        lambda: world.ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/28"),
+    )
+
+
+@case("A subnet with a network interface is not deleted", "ec2.DeleteSubnet")
+def subnet_with_nat_gateway(world: World) -> Case:
+    subnet = world.subnet(world.vpc())
+    gateway, _ = world.nat_gateway(subnet)
+    return Case(
+        lambda: world.ec2.delete_subnet(SubnetId=subnet),
+        f"DependencyViolation: The subnet '{subnet}' has dependencies and cannot be deleted.",
+        lambda: world.ec2.delete_nat_gateway(NatGatewayId=gateway),
+    )
+
+
+@case("A subnet with an FSx file system is not deleted", "ec2.DeleteSubnet")
+def subnet_with_lustre(world: World) -> Case:
+    subnet = world.subnet(world.vpc())
+    system = world.fsx.create_file_system(
+        FileSystemType="LUSTRE",
+        StorageCapacity=1200,
+        SubnetIds=[subnet],
+        LustreConfiguration={"DeploymentType": "SCRATCH_2"},
+    )["FileSystem"]["FileSystemId"]
+    return Case(
+        lambda: world.ec2.delete_subnet(SubnetId=subnet),
+        f"DependencyViolation: The subnet '{subnet}' has dependencies and cannot be deleted.",
+        lambda: world.fsx.delete_file_system(FileSystemId=system),
+    )
+
+
+@case("The main route table of a VPC is not deleted", "ec2.DeleteRouteTable")
+def main_route_table(world: World) -> Case:
+    vpc = world.vpc()
+    tables = world.ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["RouteTables"]
+    main = tables[0]["RouteTableId"]
+    other = world.ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"]
+    return Case(
+        lambda: world.ec2.delete_route_table(RouteTableId=main),
+        f"DependencyViolation: The routeTable '{main}' has dependencies and cannot be deleted.",
+        nothing,
+        lambda: world.ec2.delete_route_table(RouteTableId=other),
+    )
+
+
+@case("An internet gateway is not detached while the VPC has mapped public addresses", "ec2.DetachInternetGateway")
+def gateway_with_addresses(world: World) -> Case:
+    vpc = world.vpc()
+    gateway = world.gateway(vpc)
+    nat_gateway, _ = world.nat_gateway(world.subnet(vpc))
+    return Case(
+        lambda: world.ec2.detach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc),
+        f"DependencyViolation: Network {vpc} has some mapped public address(es). Please unmap those public address(es) "
+        "before detaching the gateway.",
+        lambda: world.ec2.delete_nat_gateway(NatGatewayId=nat_gateway),
+    )
+
+
+@case("An address in use is not released", "ec2.ReleaseAddress")
+def address_in_use(world: World) -> Case:
+    nat_gateway, address = world.nat_gateway(world.subnet(world.vpc()))
+    public = world.ec2.describe_addresses(AllocationIds=[address])["Addresses"][0]["PublicIp"]
+    return Case(
+        lambda: world.ec2.release_address(AllocationId=address),
+        f"InvalidIPAddress.InUse: Address {public} is in use.",
+        lambda: world.ec2.delete_nat_gateway(NatGatewayId=nat_gateway),
+    )
+
+
+@case("A NAT gateway that does not exist is not deleted", "ec2.DeleteNatGateway")
+def missing_nat_gateway(world: World) -> Case:
+    return Case(
+        lambda: world.ec2.delete_nat_gateway(NatGatewayId="nat-0123456789abcdef0"),
+        "NatGatewayNotFound: NatGateway nat-0123456789abcdef0 was not found",
+        nothing,
+        lambda: world.ec2.delete_nat_gateway(NatGatewayId=world.nat_gateway(world.subnet(world.vpc()))[0]),
+    )
+
+
+@case("An attached network interface is not deleted", "ec2.DeleteNetworkInterface")
+def attached_interface(world: World) -> Case:
+    subnet = world.subnet(world.vpc())
+    interface = world.interface(subnet)
+    attachment = world.ec2.attach_network_interface(
+        NetworkInterfaceId=interface, InstanceId=world.instance(subnet), DeviceIndex=1
+    )["AttachmentId"]
+    return Case(
+        lambda: world.ec2.delete_network_interface(NetworkInterfaceId=interface),
+        f"InvalidParameterValue: Network interface '{interface}' is currently in use.",
+        lambda: world.ec2.detach_network_interface(AttachmentId=attachment),
+    )
+
+
+@case("A network interface of a VPC endpoint is not deleted", "ec2.DeleteNetworkInterface")
+def endpoint_interface(world: World) -> Case:
+    vpc = world.vpc()
+    subnet = world.subnet(vpc)
+    interface = world.endpoint(vpc, subnet)["NetworkInterfaceIds"][0]
+    return Case(
+        lambda: world.ec2.delete_network_interface(NetworkInterfaceId=interface),
+        f"InvalidParameterValue: Network interface '{interface}' is currently in use.",
+        nothing,
+        lambda: world.ec2.delete_network_interface(NetworkInterfaceId=world.interface(subnet)),
+    )
+
+
+@case("A network interface of a NAT gateway is not deleted", "ec2.DeleteNetworkInterface")
+def nat_gateway_interface(world: World) -> Case:
+    gateway, _ = world.nat_gateway(world.subnet(world.vpc()))
+    found = world.ec2.describe_nat_gateways(NatGatewayIds=[gateway])["NatGateways"][0]
+    interface = found["NatGatewayAddresses"][0]["NetworkInterfaceId"]
+    return Case(
+        lambda: world.ec2.delete_network_interface(NetworkInterfaceId=interface),
+        f"InvalidParameterValue: Network interface '{interface}' is currently in use.",
+        lambda: world.ec2.delete_nat_gateway(NatGatewayId=gateway),
+    )
+
+
+# EC2: security groups
+
+
+def deletes_group(world: World, group: str, remedy: Call) -> Case:
+    return Case(
+        lambda: world.ec2.delete_security_group(GroupId=group),
+        f"DependencyViolation: resource {group} has a dependent object",
+        remedy,
+    )
+
+
+def from_group(group: str) -> list[dict[str, Any]]:
+    return [{"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "UserIdGroupPairs": [{"GroupId": group}]}]
+
+
+@case("A security group of a network interface is not deleted", "ec2.DeleteSecurityGroup")
+def group_of_interface(world: World) -> Case:
+    vpc = world.vpc()
+    group = world.group(vpc)
+    interface = world.interface(world.subnet(vpc), group)
+    return deletes_group(world, group, lambda: world.ec2.delete_network_interface(NetworkInterfaceId=interface))
+
+
+@case("A security group that another one lets in is not deleted", "ec2.DeleteSecurityGroup")
+def group_let_in(world: World) -> Case:
+    vpc = world.vpc()
+    group, other = world.group(vpc), world.group(vpc)
+    for each in (group, other):
+        world.ec2.authorize_security_group_ingress(GroupId=each, IpPermissions=from_group(group))
+    revoke = world.ec2.revoke_security_group_ingress
+    return deletes_group(world, group, lambda: revoke(GroupId=other, IpPermissions=from_group(group)))
+
+
+@case("A security group that another one may reach is not deleted", "ec2.DeleteSecurityGroup")
+def group_reached(world: World) -> Case:
+    vpc = world.vpc()
+    group, other = world.group(vpc), world.group(vpc)
+    for each in (group, other):
+        world.ec2.authorize_security_group_egress(GroupId=each, IpPermissions=from_group(group))
+    revoke = world.ec2.revoke_security_group_egress
+    return deletes_group(world, group, lambda: revoke(GroupId=other, IpPermissions=from_group(group)))
+
+
+@case("A security group of a VPC endpoint is not deleted", "ec2.DeleteSecurityGroup")
+def group_of_endpoint(world: World) -> Case:
+    vpc = world.vpc()
+    group = world.group(vpc)
+    endpoint = world.endpoint(vpc, world.subnet(vpc), group)
+    return deletes_group(world, group, lambda: world.delete_endpoint(endpoint))
+
+
+@case("The default security group of a VPC is not deleted", "ec2.DeleteSecurityGroup")
+def default_group(world: World) -> Case:
+    vpc = world.vpc()
+    groups = world.ec2.describe_security_groups(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["SecurityGroups"]
+    default = groups[0]["GroupId"]
+    return Case(
+        lambda: world.ec2.delete_security_group(GroupId=default),
+        f'CannotDelete: the specified group: "{default}" name: "default" cannot be deleted by a user',
+        nothing,
+        lambda: world.ec2.delete_security_group(GroupId=world.group(vpc)),
+    )
+
+
+UNKNOWN = "sg-0123456789abcdef0"
+
+
+def sets_groups(world: World, operation: str, subnet: str) -> Callable[[list[str]], Any]:
+    if operation == "ec2.CreateNetworkInterface":
+        return lambda groups: world.ec2.create_network_interface(SubnetId=subnet, Groups=groups)
+    interface = world.interface(subnet)
+    return lambda groups: world.ec2.modify_network_interface_attribute(NetworkInterfaceId=interface, Groups=groups)
+
+
+@case(
+    "A network interface has no security group that does not exist",
+    "ec2.CreateNetworkInterface",
+    "ec2.ModifyNetworkInterfaceAttribute",
+)
+def interface_with_unknown_group(world: World, operation: str) -> Case:
+    vpc = world.vpc()
+    call = sets_groups(world, operation, world.subnet(vpc))
+    return Case(
+        lambda: call([UNKNOWN]),
+        f"InvalidGroup.NotFound: The security group '{UNKNOWN}' does not exist",
+        nothing,
+        lambda: call([world.group(vpc)]),
+    )
+
+
+@case("A VPC endpoint has no security group that does not exist", "ec2.CreateVpcEndpoint")
+def endpoint_with_unknown_group(world: World) -> Case:
+    vpc = world.vpc()
+    subnet = world.subnet(vpc)
+    return Case(
+        lambda: world.endpoint(vpc, subnet, UNKNOWN),
+        f"InvalidGroup.NotFound: The security group '{UNKNOWN}' does not exist",
+        nothing,
+        lambda: world.endpoint(vpc, subnet, world.group(vpc)),
+    )
+
+
+@case("A network interface has security groups of its VPC only", "ec2.CreateNetworkInterface")
+def interface_with_foreign_group(world: World) -> Case:
+    vpc = world.vpc()
+    subnet, foreign = world.subnet(vpc), world.group(world.vpc())
+    return Case(
+        lambda: world.interface(subnet, foreign),
+        f"InvalidParameter: Security group {foreign} and subnet {subnet} belong to different networks.",
+        nothing,
+        lambda: world.interface(subnet, world.group(vpc)),
+    )
+
+
+TOO_MANY_GROUPS = (
+    "SecurityGroupsPerInterfaceLimitExceeded: The maximum number of security groups per interface has been reached."
+)
+
+
+@case(
+    "A network interface has five security groups at most",
+    "ec2.CreateNetworkInterface",
+    "ec2.ModifyNetworkInterfaceAttribute",
+)
+def interface_with_six_groups(world: World, operation: str) -> Case:
+    vpc = world.vpc()
+    groups = [world.group(vpc) for _ in range(6)]
+    call = sets_groups(world, operation, world.subnet(vpc))
+    return Case(lambda: call(groups), TOO_MANY_GROUPS, nothing, lambda: call(groups[:5]))
+
+
+@case("A VPC endpoint has five security groups at most", "ec2.CreateVpcEndpoint")
+def endpoint_with_six_groups(world: World) -> Case:
+    vpc = world.vpc()
+    subnet, groups = world.subnet(vpc), [world.group(vpc) for _ in range(6)]
+    return Case(
+        lambda: world.endpoint(vpc, subnet, *groups),
+        TOO_MANY_GROUPS,
+        nothing,
+        lambda: world.endpoint(vpc, subnet, *groups[:5]),
+    )
+
+
+# EC2: endpoints
+
+
+@case("A VPC endpoint with private DNS needs a VPC with DNS", "ec2.CreateVpcEndpoint")
+def private_dns_without_dns(world: World) -> Case:
+    vpc = world.vpc()
+    subnet = world.subnet(vpc)
+    return Case(
+        lambda: world.endpoint(vpc, subnet, private=True),
+        "InvalidParameter: Enabling private DNS requires both enableDnsSupport and enableDnsHostnames VPC attributes "
+        f"set to true for {vpc}",
+        lambda: world.ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True}),
+    )
+
+
+@case("Two VPC endpoints of one service have no private DNS in one VPC", "ec2.CreateVpcEndpoint")
+def private_dns_twice(world: World) -> Case:
+    vpc = world.vpc(EnableDnsHostnames=True)
+    subnet = world.subnet(vpc)
+    first = world.endpoint(vpc, subnet, private=True)
+    return Case(
+        lambda: world.endpoint(vpc, subnet, private=True),
+        "InvalidParameter: private-dns-enabled cannot be set because there is already a conflicting DNS domain for "
+        f"api.ecr.{REGION}.amazonaws.com in the VPC {vpc}",
+        lambda: world.delete_endpoint(first),
+    )
+
+
+# Batch
+
+
+@case("An enabled job queue is not deleted", "batch.DeleteJobQueue")
+def enabled_queue(world: World) -> Case:
+    queue = world.queue(world.environment())
+    return Case(
+        lambda: world.batch.delete_job_queue(jobQueue=queue),
+        "ClientException: Cannot delete, the job queue must be DISABLED",
+        lambda: world.disable_queue(queue),
+    )
+
+
+@case("A job queue that does not exist is not deleted", "batch.DeleteJobQueue")
+def missing_queue(world: World) -> Case:
+    return Case(
+        lambda: world.batch.delete_job_queue(jobQueue="nothing"),
+        "ClientException: Job queue nothing does not exist",
+        lambda: world.queue(world.environment(), name="nothing", state="DISABLED"),
+    )
+
+
+@case("An enabled compute environment is not deleted", "batch.DeleteComputeEnvironment")
+def enabled_environment(world: World) -> Case:
+    environment = world.environment()
+    return Case(
+        lambda: world.batch.delete_compute_environment(computeEnvironment=environment),
+        "ClientException: Cannot delete, the compute environment must be DISABLED",
+        lambda: world.disable_environment(environment),
+    )
+
+
+@case("A compute environment of a job queue is not deleted", "batch.DeleteComputeEnvironment")
+def environment_with_queue(world: World) -> Case:
+    environment = world.environment("used")
+    queue = world.queue(environment)
+    world.disable_environment(environment)
+    return Case(
+        lambda: world.batch.delete_compute_environment(computeEnvironment="used"),
+        "ClientException: Cannot delete, found existing JobQueue relationship",
+        lambda: world.delete_queue(queue),
+    )
+
+
+@case("A compute environment that does not exist is not deleted", "batch.DeleteComputeEnvironment")
+def missing_environment(world: World) -> Case:
+    return Case(
+        lambda: world.batch.delete_compute_environment(computeEnvironment="nothing"),
+        "ClientException: Compute environment nothing does not exist",
+        lambda: world.environment("nothing", state="DISABLED"),
+    )
+
+
+@case("An account has 50 compute environments at most", "batch.CreateComputeEnvironment")
+def environment_51(world: World) -> Case:
+    environments = [world.environment(f"environment-{number}") for number in range(50)]
+    return Case(
+        lambda: world.environment("one-more"),
+        "ClientException: Maximum number of compute environments (50) reached",
+        lambda: world.delete_environment(environments[0]),
+    )
+
+
+@case("An account has 50 job queues at most", "batch.CreateJobQueue")
+def queue_51(world: World) -> Case:
+    environment = world.environment()
+    queues = [world.queue(environment, name=f"queue-{number}") for number in range(50)]
+    return Case(
+        lambda: world.queue(environment, name="one-more"),
+        "ClientException: Maximum number of job queues (50) reached",
+        lambda: world.delete_queue(queues[0]),
+    )
+
+
+def sets_queue(world: World, operation: str) -> Callable[..., Any]:
+    if operation == "batch.CreateJobQueue":
+        return partial(world.queue, name="new")
+    queue = world.queue(world.environment("first"))
+
+    def update(*environments: str, **settings: Any) -> Any:
+        changed = {"computeEnvironmentOrder": order(*environments)} if environments else {}
+        return world.batch.update_job_queue(jobQueue=queue, **changed, **settings)
+
+    return update
+
+
+@case("A job queue has three compute environments at most", "batch.CreateJobQueue", "batch.UpdateJobQueue")
+def queue_with_four_environments(world: World, operation: str) -> Case:
+    call = sets_queue(world, operation)
+    environments = [world.environment(f"environment-{number}") for number in range(4)]
+    return Case(
+        lambda: call(*environments),
+        "ClientException: computeEnvironmentOrder can have 3 compute environments at most",
+        nothing,
+        lambda: call(*environments[:3]),
+    )
+
+
+@case("A job queue has VALID compute environments only", "batch.CreateJobQueue", "batch.UpdateJobQueue")
+def queue_with_invalid_environment(world: World, operation: str) -> Case:
+    call = sets_queue(world, operation)
+    environment = world.environment()
+    # Environments of moto are always valid.
+    moto = batch_backends[ACCOUNT][REGION]
+    described = moto.describe_compute_environments
+    vars(moto)[described.__name__] = lambda names=None: [{**each, "status": "INVALID"} for each in described(names)]
+    return Case(
+        lambda: call(environment),
+        f"ClientException: {environment} is not VALID",
+        lambda: vars(moto).pop(described.__name__),
+    )
+
+
+@case("A job queue has either EC2 or Fargate compute environments", "batch.CreateJobQueue", "batch.UpdateJobQueue")
+def queue_with_mixed_environments(world: World, operation: str) -> Case:
+    call = sets_queue(world, operation)
+    fargate, ec2 = world.environment("fargate"), world.environment("hosts", "EC2")
+    return Case(
+        lambda: call(fargate, ec2),
+        "ClientException: EC2 and Fargate compute environments cannot be mixed in a job queue",
+        nothing,
+        lambda: call(ec2),
+    )
+
+
+@case("A job queue has no scheduling policy that does not exist", "batch.CreateJobQueue", "batch.UpdateJobQueue")
+def queue_with_missing_policy(world: World, operation: str) -> Case:
+    call = sets_queue(world, operation)
+    environment = world.environment()
+    missing = f"arn:aws:batch:{REGION}:{ACCOUNT}:scheduling-policy/nothing"
+    return Case(
+        lambda: call(environment, schedulingPolicyArn=missing),
+        f"ClientException: Scheduling policy {missing} does not exist",
+        lambda: world.scheduling_policy("nothing"),
+    )
+
+
+@case("A disabled job queue takes no jobs", "batch.SubmitJob")
+def job_for_disabled_queue(world: World) -> Case:
+    world.batch.register_job_definition(
+        jobDefinitionName="definition",
+        type="container",
+        containerProperties={"image": "image", "vcpus": 1, "memory": 128},
+    )
+    queue = world.queue(world.environment(), state="DISABLED")
+    return Case(
+        lambda: world.batch.submit_job(jobName="job-1", jobQueue=queue, jobDefinition="definition"),
+        f"ClientException: Job queue {queue} is DISABLED",
+        lambda: world.batch.update_job_queue(jobQueue=queue, state="ENABLED"),
+    )
+
+
+@case("A scheduling policy has a name of its own", "batch.CreateSchedulingPolicy")
+def second_policy(world: World) -> Case:
+    first = world.scheduling_policy()
+    return Case(
+        world.scheduling_policy,
+        "ClientException: Object already exists",
+        lambda: world.batch.delete_scheduling_policy(arn=first),
+    )
+
+
+@case("A scheduling policy of a job queue is not deleted", "batch.DeleteSchedulingPolicy")
+def policy_with_queue(world: World) -> Case:
+    policy = world.scheduling_policy()
+    queue = world.queue(world.environment(), schedulingPolicyArn=policy)
+    return Case(
+        lambda: world.batch.delete_scheduling_policy(arn=policy),
+        "ClientException: Cannot delete, found existing JobQueue relationship",
+        lambda: world.delete_queue(queue),
+    )
+
+
+@case("A scheduling policy that does not exist is not deleted", "batch.DeleteSchedulingPolicy")
+def missing_policy(world: World) -> Case:
+    missing = f"arn:aws:batch:{REGION}:{ACCOUNT}:scheduling-policy/nothing"
+    return Case(
+        lambda: world.batch.delete_scheduling_policy(arn=missing),
+        f"ClientException: Scheduling policy {missing} does not exist",
+        lambda: world.scheduling_policy("nothing"),
+    )
