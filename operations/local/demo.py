@@ -23,6 +23,7 @@ from operations.errors import InputError
 from operations.local.cdk_cli import CdkCli, CdkError
 from operations.local.inventory import Client, Thing, entries, things, waiting_keys
 from operations.local.server import Process, Server, last_lines
+from operations.local.settings import NOWHERE, without_aws
 from operations.local.show import show
 from operations.local.target import Target
 
@@ -66,12 +67,14 @@ class Demo:
         if not self._target.endpoint:
             self._process = self.server.start(environment.account, bound_to_us=True)
         with self._told("synth"):
-            self._cdk(os.environ, ROOT)(
+            alone = without_aws(os.environ) | NOWHERE | {"HOME": str(self._folder)}
+            self._cdk(alone, ROOT)(
                 "synth", "--quiet", "--output", str(self._assembly), "--context", f"environment={self._target.file}"
             )
         with self._told("start"):
             endpoint = self._target.endpoint or self._started(self._process)
             variables = self._target.variables(endpoint, self._folder, os.environ)
+            self._console.print(f"  {endpoint}, account {where}", highlight=False)
 
         cdk = self._cdk(variables, self._folder)
         with _environment(variables):
@@ -155,7 +158,7 @@ def demonstrate(target_in: Callable[[Path], Target], console: Console, since: fl
         console: for all that is told.
         since: when its set-up began, in seconds since 1970.
     """
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     started = time.time()
     folder = Path(tempfile.mkdtemp(prefix="trainyard-demo-"))

@@ -10,6 +10,14 @@ from operations.errors import InputError
 KEY = "local"
 """The access key and the secret: nobody checks them."""
 
+NOWHERE = {
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "CDK_DISABLE_CLI_TELEMETRY": "true",
+}
+"""Where no AWS is wanted at all: without keys, programs ask nobody."""
+
 _THEIRS = ("AWS_", "CDK_", "MOTO_")
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 # What may be set in the shell of somebody who runs eval, whether or not it is in this process.
@@ -36,17 +44,14 @@ def for_endpoint(endpoint: str, region: str) -> dict[str, str]:
     if not is_loopback(endpoint):
         raise InputError(f"endpoint: {endpoint!r}: must be loopback, as http://127.0.0.1:4566")
     return {
+        **NOWHERE,
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_ACCESS_KEY_ID": KEY,
         "AWS_SECRET_ACCESS_KEY": KEY,
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "NO_PROXY": "127.0.0.1,localhost,::1",
         "no_proxy": "127.0.0.1,localhost,::1",
-        "CDK_DISABLE_CLI_TELEMETRY": "true",
     }
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import aws_cdk as cdk
 import pytest
+import yaml
 from aws_cdk import aws_s3_assets as assets
 
 from tests.end_to_end.conftest import ACCOUNT, REGION, Project
@@ -251,4 +252,5 @@ def test_the_deployed_template_is_the_one_that_was_written(project: Project) -> 
     project.write({"Word": parameter("one")})
     project.deployed()
     deployed = project.client("cloudformation").get_template(StackName=project.name)["TemplateBody"]
-    assert deployed == json.loads((project.folder / f"{project.name}.template.json").read_text())
+    # The CLI sends YAML.
+    assert yaml.safe_load(deployed) == json.loads((project.folder / f"{project.name}.template.json").read_text())
