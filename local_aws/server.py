@@ -12,12 +12,14 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+from xml.sax.saxutils import escape
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import BaseWSGIServer, make_server
 from werkzeug.wrappers import Response
 
 _LOG = logging.getLogger(__name__)
+_FORM = "application/x-www-form-urlencoded"
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -56,9 +58,12 @@ class Application:
             return Response("The local AWS takes no requests from web pages.\n", 403)(environ, start)
         try:
             return self._application(environ, start)
+        except NotImplementedError as error:
+            return _failure(environ, 501, "NotImplemented", str(error))(environ, start)
         except Exception:  # noqa: BLE001 (whatever it is: it is logged, and the server goes on)
             _LOG.exception("%s: failed", request)
-            return _internal_failure(environ)(environ, start)
+            message = "The local AWS failed; its log says how."
+            return _failure(environ, 500, "InternalFailure", message)(environ, start)
 
 
 def _described(environ: Environ) -> str:
@@ -67,26 +72,25 @@ def _described(environ: Environ) -> str:
     scope = environ.get("HTTP_AUTHORIZATION", "").partition(",")[0].split("/")
     service = scope[3] if len(scope) == 5 else ""
     operation = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
-    if environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
+    if environ.get("CONTENT_TYPE", "").startswith(_FORM):
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         environ["wsgi.input"] = BytesIO(body)
         operation = parse_qs(body.decode(errors="replace")).get("Action", [""])[0]
     return " ".join(filter(None, [environ["REQUEST_METHOD"], environ["PATH_INFO"], service, operation]))
 
 
-def _internal_failure(environ: Environ) -> Response:
-    """AWS's InternalFailure in the caller's protocol.
+def _failure(environ: Environ, status: int, code: str, message: str) -> Response:
+    """An error in the caller's protocol.
 
     Source: AWS docs "Common error types" of each service's API reference.
     """
-    code, message = "InternalFailure", "The local AWS failed; its log says how."
     if "HTTP_X_AMZ_TARGET" in environ or "json" in environ.get("CONTENT_TYPE", ""):
-        headers = {"x-amzn-ErrorType": code}
-        return Response(json.dumps({"__type": code, "message": message}), 500, headers, content_type="application/json")
-    error = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
-    if environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
+        body = json.dumps({"__type": code, "message": message})
+        return Response(body, status, {"x-amzn-ErrorType": code}, content_type="application/json")
+    error = f"<Error><Code>{code}</Code><Message>{escape(message)}</Message></Error>"
+    if environ.get("CONTENT_TYPE", "").startswith(_FORM):
         error = f"<ErrorResponse>{error}<RequestId>local</RequestId></ErrorResponse>"
-    return Response(error, 500, content_type="text/xml")
+    return Response(error, status, content_type="text/xml")
 
 
 class _RequestHandler(MotoRequestHandler):

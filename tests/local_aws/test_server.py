@@ -87,6 +87,15 @@ def test_a_failure_is_told_in_the_callers_protocol(headers: dict[str, str], star
     assert response.text.startswith(start)
 
 
+def test_what_nobody_emulates_is_refused_with_its_name() -> None:
+    def unknown(_environ: dict[str, Any], _start_response: Any) -> Iterable[bytes]:
+        raise NotImplementedError("The list_rules action has not been implemented")
+
+    response = ask(unknown, FORM)
+    assert response.status_code == 501  # which the SDKs do not try again
+    assert "<Code>NotImplemented</Code><Message>The list_rules action" in response.text
+
+
 @pytest.mark.parametrize("headers", [{"Origin": "https://example.com"}, {"Host": "example.com"}])
 def test_what_a_web_page_sends_is_refused(headers: dict[str, str]) -> None:
     assert ask(echo, headers).status_code == 403
