@@ -1,6 +1,6 @@
 """The CloudFormation registry schemas: what a resource type's properties may be, and which of them replace it.
 
-Source: the schemas that AWS publishes for each type ("CloudFormation resource provider schemas"), as cfn-lint carries them.
+Source: the schemas that AWS publishes ("CloudFormation resource provider schemas"), as cfn-lint carries them.
 """
 
 import threading
@@ -47,7 +47,10 @@ class Schema:
 
     def problems(self, properties: Mapping[str, Value]) -> list[str]:
         """What is wrong with coerced properties, each as ``Properties/Path: message``."""
-        found = [f"Properties/{name}: read-only" for name in sorted(properties.keys() & self._top_level("readOnlyProperties"))]
+        found = [
+            f"Properties/{name}: read-only"
+            for name in sorted(properties.keys() & self._top_level("readOnlyProperties"))
+        ]
         for error in self._validator.iter_errors(dict(properties)):
             found.append(_problem(error))
         return found
@@ -96,7 +99,7 @@ class Schema:
     def _coerced_once(self, schema: Mapping[str, Any], value: Value) -> Value:
         if isinstance(value, dict):
             inner = schema.get("properties", {})
-            others = next(iter(schema.get("patternProperties", {}).values()), {})
+            others: Mapping[str, Any] = next(iter(schema.get("patternProperties", {}).values()), {})
             return {key: self._coerced(inner.get(key, others), each) for key, each in value.items()}
         if isinstance(value, list):
             items = schema.get("items")

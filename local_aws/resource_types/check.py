@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from botocore.model import Shape
+from botocore.model import Shape, StructureShape
 
 from local_aws.resource_types import shapes
 from local_aws.resource_types.resource_type import ResourceType
@@ -38,8 +38,8 @@ def _parameters(kind: ResourceType) -> Iterator[str]:
 
 
 def _settled(kind: ResourceType, path: str) -> bool:
-    """Whether the row says that a path, or what it is inside of, is not kept or refused."""
-    return any(path == each or path.startswith(f"{each}/") for each in (*(kind.row.not_kept or ()), *kind.row.refused))
+    """Whether the row says that a path, or what it is inside of, is not sent or refused."""
+    return any(path == each or path.startswith(f"{each}/") for each in (*(kind.row.not_sent or ()), *kind.row.refused))
 
 
 def _stepped(kind: ResourceType) -> set[str]:
@@ -58,18 +58,19 @@ def _not_changed(kind: ResourceType) -> Iterator[str]:
     update = kind.properties_of(row.update) if row.update else frozenset()
     settled = {*kind.updated_with, *update, *_stepped(kind), *(row.fixed or ()), kind.tag_property}
     settled |= {*kind.schema.create_only, *row.replaces}
+    settled |= {*kind.row.not_kept} if kind.row.not_kept else set()
     for name in kind.schema.properties - settled:
         if not _settled(kind, name):
             yield f"{name}: nothing changes it"
 
 
 def _inner(kind: ResourceType) -> Iterator[str]:
-    for step, taken in ((kind.row.create, kind.created_with), (kind.row.update, kind.updated_with)):
-        shape = shapes.operation(step.call).input_shape if step else None
-        for name, parameter in taken.items():
-            if shape is not None and parameter:
-                yield from _unknown(kind, shape.members[parameter], name)
-    for step in _steps(kind):
+    # Only what the create call lacks is open: a change of what the update call lacks is refused when it comes.
+    shape = shapes.operation(kind.row.create.call).input_shape if kind.row.create else None
+    for name, parameter in kind.created_with.items():
+        if shape is not None and parameter:
+            yield from _unknown(kind, shape.members[parameter], name)
+    for step in (each for each in _steps(kind) if each is not kind.row.update):
         shape = shapes.operation(step.call).input_shape
         for parameter, template in step.parameters.items():
             if shape is not None and parameter in shape.members:
@@ -79,7 +80,7 @@ def _inner(kind: ResourceType) -> Iterator[str]:
 def _in_template(kind: ResourceType, shape: Shape, template: Any) -> Iterator[str]:
     if isinstance(template, str) and template in kind.schema.properties:
         yield from _unknown(kind, shape, template)
-    elif isinstance(template, dict) and shape.type_name == "structure":
+    elif isinstance(template, dict) and isinstance(shape, StructureShape):
         for name, each in template.items():
             if name not in shape.members:
                 yield f"{name}: no such member"
@@ -104,5 +105,7 @@ def _renamed(kind: ResourceType, path: tuple[str, ...]) -> tuple[str, ...]:
 def _attributes(kind: ResourceType) -> Iterator[str]:
     without = kind.row.without or {}
     for name in gettable(kind.name) - kind.attributes:
-        if not any(name == each or name.startswith(f"{each}.") for each in (*without, *kind.row.refused)):
+        if "*" not in name and not any(
+            name == each or name.startswith(f"{each}.") for each in (*without, *kind.row.refused)
+        ):
             yield f"{name}: no such attribute"

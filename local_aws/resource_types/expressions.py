@@ -8,68 +8,62 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import jmespath  # type: ignore[import-untyped]
 from jmespath import functions
 
 Scope = Mapping[str, Any]
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+_takes: Callable[..., Callable[[_Function], _Function]] = functions.signature
 
 
 class Functions(functions.Functions):  # type: ignore[misc]
     """What the tables need and JMESPath lacks."""
 
-    @functions.signature({"types": ["array", "null"]}, {"types": ["string"]}, {"types": []})
+    @_takes({"types": ["array", "null"]}, {"types": ["string"]}, {"types": []})
     def _func_where(self, items: list[Any] | None, key: str, value: Any) -> list[Any]:
         """The items whose key has that value (a JMESPath filter cannot see the scope)."""
         return [each for each in items or () if each.get(key) == value]
 
-    @functions.signature({"types": []})
+    @_takes({"types": []})
     def _func_json(self, value: Any) -> str | None:
         """The JSON of a value; a text is JSON already."""
         return value if value is None or isinstance(value, str) else json.dumps(value)
 
-    @functions.signature({"types": ["string", "null"]})
+    @_takes({"types": ["string", "null"]})
     def _func_parsed(self, text: str | None) -> Any:
         """The value of a JSON text."""
         return None if text is None else json.loads(text)
 
-    @functions.signature({"types": ["string", "null"]}, {"types": ["string"]}, {"types": ["number"]})
+    @_takes({"types": ["string", "null"]}, {"types": ["string"]}, {"types": ["number"]})
     def _func_part(self, text: str | None, separator: str, index: int) -> str | None:
         """One part of a text such as an ARN."""
         return None if text is None else text.split(separator)[index]
 
-    @functions.signature({"types": ["array", "null"]}, {"types": ["array", "null"]})
+    @_takes({"types": ["array", "null"]}, {"types": ["array", "null"]})
     def _func_missing(self, items: list[Any] | None, others: list[Any] | None) -> list[Any]:
         """The items that the others lack."""
         return [each for each in items or () if each not in (others or ())]
 
-    @functions.signature({"types": ["array", "null"]}, {"types": ["string"]})
+    @_takes({"types": ["array", "null"]}, {"types": ["string"]})
     def _func_permissions(self, rules: list[dict[str, Any]] | None, peer: str) -> list[dict[str, Any]]:
         """Rules of a security group in the shape of EC2's ``IpPermission``."""
         return [_permission(rule, peer) for rule in rules or ()]
 
-    @functions.signature({"types": ["string", "null"]}, {"types": ["string", "null"]})
+    @_takes({"types": ["string", "null"]}, {"types": ["string", "null"]})
     def _func_zip(self, code: str | None, runtime: str | None) -> bytes | None:
         """The archive that CloudFormation makes of a function's inline code."""
-        return None if code is None else _archive(f"index.{'py' if (runtime or '').startswith('python') else 'js'}", code)
+        return (
+            None if code is None else _archive(f"index.{'py' if (runtime or '').startswith('python') else 'js'}", code)
+        )
 
-    @functions.signature({"types": ["string", "null"]})
+    @_takes({"types": ["string", "null"]})
     def _func_kebab(self, name: str | None) -> str | None:
         """``bucket-owner-full-control`` from ``BucketOwnerFullControl``."""
         return None if name is None else re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower()
-
-    @functions.signature({"types": ["object", "null"]})
-    def _func_items(self, value: dict[str, Any] | None) -> list[dict[str, Any]]:
-        """Name and value of each member."""
-        return [{"name": name, "value": each} for name, each in (value or {}).items()]
-
-    @functions.signature({"types": ["object", "null"]}, {"types": ["string"]})
-    def _func_without(self, value: dict[str, Any] | None, name: str) -> dict[str, Any] | None:
-        """An object without one member."""
-        return None if value is None else {key: each for key, each in value.items() if key != name}
 
 
 _OPTIONS = jmespath.Options(custom_functions=Functions())
@@ -115,7 +109,15 @@ def roots(template: Any) -> frozenset[str]:
     return frozenset()
 
 
-_CHAINS = {"subexpression", "index_expression", "projection", "value_projection", "filter_projection", "pipe", "flatten"}
+_CHAINS = {
+    "subexpression",
+    "index_expression",
+    "projection",
+    "value_projection",
+    "filter_projection",
+    "pipe",
+    "flatten",
+}
 """Nodes whose later parts look at what the first part found."""
 
 

@@ -155,7 +155,8 @@ class ResourceType:
         if update and self._changed(scope, self.updated_with.keys() | self.properties_of(update)):
             if update.when is None or found(update.when, scope):
                 scope["answer"] = self._call(request, update, scope, self.updated_with)
-                scope["id"] = self._physical_id(scope) if self.row.read is None or update.of else scope["id"]
+                if self.row.create and update.call == self.row.create.call:
+                    scope["id"] = self._physical_id(scope)
             self._ready(request, scope)
         if self._run_changed(request, self.row.then, scope) | self._tag(request, scope):
             self._ready(request, scope)
@@ -220,6 +221,7 @@ class ResourceType:
     def _scope(self, request: Request, physical_id: str | None, old_properties: Mapping[str, Any]) -> Scope:
         generated = self._generated(request)
         scope: Scope = {
+            "old": {},
             "id": physical_id,
             "generated": generated,
             "account": request.account,
@@ -250,7 +252,9 @@ class ResourceType:
             else:
                 own = each.get(name, [])
                 keys = {tag["Key"] for tag in own}
-                each[name] = own + [{"Key": key, "Value": value} for key, value in request.tags.items() if key not in keys]
+                each[name] = own + [
+                    {"Key": key, "Value": value} for key, value in request.tags.items() if key not in keys
+                ]
 
     def _generated(self, request: Request) -> str:
         letters = random.choices(string.ascii_uppercase + string.digits, k=12)  # noqa: S311 (a name, no secret)
@@ -260,7 +264,7 @@ class ResourceType:
 
     def _renamed(self, properties: Mapping[str, Any]) -> dict[str, Any]:
         made = copy.deepcopy(dict(properties))
-        for path in self.row.not_kept or ():
+        for path in self.row.not_sent or ():
             _move(made, path.split("/"), None)
         # What is inside first: paths are those of the schema.
         for path, target in sorted((self.row.rename or {}).items(), key=lambda each: -each[0].count("/")):
@@ -347,8 +351,11 @@ class ResourceType:
             template["TagSpecifications"] = [kind]
         parameters.update(filled(template, scope) or {})
         parameters = {name: value for name, value in parameters.items() if value is not None}
+        # What a change does not touch need not be in the request that makes it.
+        old = {name: scope["old"].get(prop) for prop, name in (taken or {}).items() if name}
+        old |= {name: scope["old"].get(each) for name, each in template.items() if isinstance(each, str)}
         try:
-            arguments = shapes.fitted(model.input_shape, parameters) if model.input_shape else {}
+            arguments = shapes.fitted(model.input_shape, parameters, old=old) if model.input_shape else {}
         except ValueError as error:
             raise ResourceError(f"Properties/{error}: the local AWS does not have this property") from error
         return getattr(request.clients.client(service), xform_name(model.name))(**arguments)
@@ -405,7 +412,9 @@ class ResourceType:
         while True:
             yield self._record(request, scope)
             if clock.now() - started > LIMIT:
-                raise ResourceError(f"Resource of type '{self.name}' with identifier '{scope['id']}' did not stabilize.")
+                raise ResourceError(
+                    f"Resource of type '{self.name}' with identifier '{scope['id']}' did not stabilize."
+                )
             clock.sleep(INTERVAL)
 
     def _made(self, request: Request, scope: Scope) -> Made:

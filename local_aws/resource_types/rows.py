@@ -146,7 +146,8 @@ class Row:
         rename: path of a part of a property to its path in the request, beside it.
         replaces: paths whose change replaces the resource, besides those of the schema.
         replaces_when: path to the expression on which its change does.
-        not_kept: paths that are taken and forgotten, to reason.
+        not_kept: paths that are sent and that moto forgets, to reason.
+        not_sent: paths that no request has a place for, to reason.
         refused: paths that are refused because no call takes them.
         fixed: properties whose change is refused because no call makes it, to reason.
         source: what the row rests on besides the schema and the model.
@@ -170,6 +171,7 @@ class Row:
     replaces: tuple[str, ...] = ()
     replaces_when: Mapping[str, str] | None = None
     not_kept: Mapping[str, str] | None = None
+    not_sent: Mapping[str, str] | None = None
     refused: tuple[str, ...] = ()
     fixed: Mapping[str, str] | None = None
     source: str = ""
@@ -306,6 +308,7 @@ _PARSERS: Mapping[str, Any] = {
     "replaces": lambda place, given: _names(given),  # noqa: ARG005 (as the others)
     "replaces_when": _expressions,
     "not_kept": _same,
+    "not_sent": _same,
     "refused": lambda place, given: _names(given),  # noqa: ARG005 (as the others)
     "fixed": _same,
     "source": _same,

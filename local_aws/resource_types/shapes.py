@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from botocore.model import OperationModel, Shape, StructureShape
+from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
 from moto.core.utils import get_service_model
 
 
@@ -32,24 +32,26 @@ def member(shape: Shape | None, name: str) -> str | None:
     return None
 
 
-def fitted(shape: Shape, value: Any, path: str = "") -> Any:
+def fitted(shape: Shape, value: Any, path: str = "", old: Any = None) -> Any:
     """The value in a shape.
+
+    Args:
+        shape: the shape of the parameter or of a part of it.
+        value: the value, in CloudFormation's form.
+        path: where it is, for messages.
+        old: what it was; members that the shape does not have are left out when they did not change.
 
     Raises:
         ValueError: for a member that the shape does not have; its text is the path.
     """
-    match shape.type_name:
-        case "structure":
-            return _structure(shape, value, path)
-        case "list":
-            return _list(shape, value, path)
-        case "map":
-            return _map(shape, value, path)
-        case "string":
-            return _text(value)
-        case "integer" | "long" | "float" | "double" | "boolean":
-            return _scalar(shape.type_name, value)
-    return value
+    match shape:
+        case StructureShape():
+            return _structure(shape, value, path, old)
+        case ListShape():
+            return _list(shape, value, path, old)
+        case MapShape():
+            return _map(shape, value, path, old)
+    return _plain(shape.type_name, value)
 
 
 def unknown(shape: Shape, paths: Iterator[tuple[str, ...]], depth: int) -> Iterator[str]:
@@ -60,50 +62,60 @@ def unknown(shape: Shape, paths: Iterator[tuple[str, ...]], depth: int) -> Itera
 
 
 def _has(shape: Shape, names: tuple[str, ...]) -> bool:
-    while shape.type_name == "list":
+    while isinstance(shape, ListShape):
         shape = shape.member
-    if not names or shape.type_name in ("string", "map") or getattr(shape, "is_document_type", False):
+    if not names or shape.type_name in ("string", "map"):
         # A document is a JSON text here, and a map takes any name.
         return True
     name = member(shape, names[0])
-    return name is not None and _has(shape.members[name], names[1:])
+    return isinstance(shape, StructureShape) and name is not None and _has(shape.members[name], names[1:])
 
 
-def _structure(shape: Shape, value: Any, path: str) -> Any:
-    if not isinstance(value, dict) or getattr(shape, "is_document_type", False):
+def _structure(shape: StructureShape, value: Any, path: str, old: Any) -> Any:
+    if not isinstance(value, dict):
         return value
     made = {}
     for key, each in value.items():
         name = member(shape, key)
         inner = f"{path}/{key}" if path else key
-        if name is None:
+        before = old.get(key) if isinstance(old, dict) else None
+        if name is not None:
+            made[name] = fitted(shape.members[name], each, inner, before)
+        elif each != before:
             raise ValueError(inner)
-        made[name] = fitted(shape.members[name], each, inner)
     return made
 
 
-def _list(shape: Shape, value: Any, path: str) -> Any:
+def _list(shape: ListShape, value: Any, path: str, old: Any) -> Any:
     if isinstance(value, dict) and {"key", "value"} <= {each.lower() for each in getattr(shape.member, "members", ())}:
         value = [{"Key": key, "Value": each} for key, each in value.items()]
-    return [fitted(shape.member, each, path) for each in value] if isinstance(value, list) else value
+    if not isinstance(value, list):
+        return value
+    before = old if isinstance(old, list) and len(old) == len(value) else [None] * len(value)
+    return [fitted(shape.member, each, path, was) for each, was in zip(value, before, strict=True)]
 
 
-def _map(shape: Shape, value: Any, path: str) -> Any:
+def _map(shape: MapShape, value: Any, path: str, old: Any) -> Any:
     if isinstance(value, list):
         value = {each["Key"]: each["Value"] for each in value}
-    return {key: fitted(shape.value, each, f"{path}/{key}") for key, each in value.items()} if isinstance(value, dict) else value
+    if not isinstance(value, dict):
+        return value
+    before = old if isinstance(old, dict) else {}
+    return {key: fitted(shape.value, each, f"{path}/{key}", before.get(key)) for key, each in value.items()}
 
 
-def _text(value: Any) -> Any:
-    if isinstance(value, dict | list):
-        return json.dumps(value)
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(value) if isinstance(value, int | float) else value
-
-
-def _scalar(kind: str, value: Any) -> Any:
-    if kind == "boolean":
-        return value.lower() == "true" if isinstance(value, str) else value
-    number = float if kind in ("float", "double") else int
-    return number(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else value
+def _plain(kind: str, value: Any) -> Any:
+    match kind, value:
+        case "string", dict() | list():
+            return json.dumps(value)
+        case "string", bool():
+            return str(value).lower()
+        case "string", int() | float():
+            return str(value)
+        case "boolean", str():
+            return value.lower() == "true"
+        case "integer" | "long", str():
+            return int(value)
+        case "float" | "double", str() | int():
+            return float(value)
+    return value

@@ -1,7 +1,6 @@
 """Each type's resource is made, read, changed in place and deleted, through the services' own calls."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
