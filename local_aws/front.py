@@ -99,10 +99,10 @@ class Front:
                 return theirs(self)
             key = (name, operation.name)
             handler, checks = front.handlers.get(key), front.checks.get(key, ())
-            if not handler and not checks:
-                return theirs(self)
-            call = Call(name, operation.name, _parsed(self, operation, in_path), self.current_account, self.region)
             try:
+                if not handler and not checks:
+                    return theirs(self)
+                call = Call(name, operation.name, _parsed(self, operation, in_path), self.current_account, self.region)
                 for check in checks:
                     check(call)
                 if not handler:
@@ -110,6 +110,8 @@ class Front:
                 answer: object = handler(call)
             except AwsError as error:
                 answer = error
+            except NotImplementedError:
+                answer = AwsError("ValidationException", f"The local AWS does not have {name}.{operation.name}")
             return _written(self, operation, answer)
 
         with patch.object(BaseResponse, "call_action", call_action):
