@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import jmespath  # type: ignore[import-untyped]
 import yaml
@@ -26,17 +26,11 @@ from jmespath.exceptions import JMESPathError  # type: ignore[import-untyped]
 from jmespath.functions import Functions, signature  # type: ignore[import-untyped]
 from moto.core.utils import get_service_model
 
+from local_aws.clients import Clients
 from local_aws.errors import AwsError
 from local_aws.front import Call, Front
 
 TABLE = Path(__file__).with_name("refusals.yaml")
-
-
-class HasClients(Protocol):
-    """Who makes boto3 clients."""
-
-    def client(self, service: str, region: str | None = None) -> Any:
-        """The boto3 client of a service in a region."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +71,7 @@ class Refusal:
     source: str
 
 
-def install(front: Front, clients: HasClients) -> None:
+def install(front: Front, clients: Clients) -> None:
     """Lets the front refuse what the table says."""
     by_operation: dict[tuple[str, str], list[Refusal]] = {}
     for refusal in table():
@@ -144,7 +138,7 @@ def _operation(rule: str, name: str) -> tuple[str, str]:
     return service, operation
 
 
-def _check(refusals: list[Refusal], clients: HasClients, call: Call) -> None:
+def _check(refusals: list[Refusal], clients: Clients, call: Call) -> None:
     ask = _Asked(clients, call.region)
     for refusal in refusals:
         facts = _Facts(refusal, call, ask)
@@ -158,7 +152,7 @@ _BRACES = re.compile(r"\{(.+?)\}")
 class _Asked:
     """Asks, and no question twice: rows of one operation share answers."""
 
-    def __init__(self, clients: HasClients, region: str) -> None:
+    def __init__(self, clients: Clients, region: str) -> None:
         self._clients = clients
         self._region = region
         self._answers: dict[str, Any] = {}
