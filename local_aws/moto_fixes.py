@@ -25,7 +25,9 @@ def fixed(front: Front) -> Iterator[None]:
     with ExitStack() as patches:
         patches.enter_context(patch.dict(SERVICE_NAME_CONVERSION, {"batch": "Batch"}))
         for owner, name, wrapper in _WRAPPERS:
-            patches.enter_context(patch.object(owner, name, wrapper(getattr(owner, name))))
+            wrapped = wrapper(getattr(owner, name))
+            is_static = isinstance(vars(owner)[name], staticmethod)
+            patches.enter_context(patch.object(owner, name, staticmethod(wrapped) if is_static else wrapped))
         yield
 
 
@@ -62,6 +64,25 @@ def _unconditional_permission(original: Method) -> Method:
             return original(self, action, resource)
 
     return get_permission
+
+
+def _of_any_resource(original: Method) -> Method:
+    """Moto takes the permission to deliver logs only from a statement whose resource is no list."""
+
+    def log_permissions_enabled_policy(*, target_bucket: FakeBucket, target_prefix: str | None) -> Any:
+        policy = target_bucket.policy
+        if policy is None:
+            return False
+        document = json.loads(policy)
+        document["Statement"] = [
+            {**each, "Resource": resource}
+            for each in document["Statement"]
+            for resource in ([each["Resource"]] if isinstance(each["Resource"], str) else each["Resource"])
+        ]
+        with patch.object(target_bucket, "policy", json.dumps(document).encode()):
+            return original(target_bucket=target_bucket, target_prefix=target_prefix)
+
+    return log_permissions_enabled_policy
 
 
 def _with_service_role(original: Method) -> Method:
@@ -141,6 +162,7 @@ def _showing_nodes(original: Method) -> Method:
 
 _WRAPPERS: tuple[tuple[Any, str, Callable[[Method], Method]], ...] = (
     (FakeBucket, "get_permission", _unconditional_permission),
+    (FakeBucket, "_log_permissions_enabled_policy", _of_any_resource),
     (BatchBackend, "create_compute_environment", _with_service_role),
     (BatchBackend, "update_compute_environment", _changing_resources),
     (BatchResponse, "createjobqueue", _keeping_limits),
