@@ -12,6 +12,7 @@ from moto.batch.models import BatchBackend, JobDefinition, JobQueue
 from moto.batch.responses import BatchResponse
 from moto.iam.exceptions import NotFoundException
 from moto.iam.models import SERVICE_NAME_CONVERSION
+from moto.logs.metric_filters import MetricFilters
 from moto.s3.models import FakeBucket
 
 from local_aws.errors import AwsError
@@ -160,6 +161,16 @@ def _showing_nodes(original: Method) -> Method:
     return describe
 
 
+def _replacing_filter(original: Method) -> Method:
+    """Moto keeps the old metric filter of a name beside the new one."""
+
+    def add_filter(self: MetricFilters, filter_name: str, filter_pattern: str, log_group_name: str, *args: Any) -> None:
+        self.delete_filter(filter_name, log_group_name)
+        original(self, filter_name, filter_pattern, log_group_name, *args)
+
+    return add_filter
+
+
 _WRAPPERS: tuple[tuple[Any, str, Callable[[Method], Method]], ...] = (
     (FakeBucket, "get_permission", _unconditional_permission),
     (FakeBucket, "_log_permissions_enabled_policy", _of_any_resource),
@@ -168,6 +179,7 @@ _WRAPPERS: tuple[tuple[Any, str, Callable[[Method], Method]], ...] = (
     (BatchResponse, "createjobqueue", _keeping_limits),
     (BatchResponse, "updatejobqueue", _keeping_limits),
     (BatchResponse, "registerjobdefinition", _keeping_priority),
+    (MetricFilters, "add_filter", _replacing_filter),
     (JobQueue, "describe", _showing_limits),
     (JobDefinition, "describe", _showing_nodes),
 )

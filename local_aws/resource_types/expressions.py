@@ -4,9 +4,12 @@ A text in a parameter of a call is an expression; an object or a list holds more
 themselves. What an expression does not find is left out of the call.
 """
 
+import base64
 import io
 import json
 import re
+import secrets
+import string
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
@@ -26,7 +29,7 @@ class Functions(functions.Functions):  # type: ignore[misc]
     @_takes({"types": ["array", "null"]}, {"types": ["string"]}, {"types": []})
     def _func_where(self, items: list[Any] | None, key: str, value: Any) -> list[Any]:
         """The items whose key has that value (a JMESPath filter cannot see the scope)."""
-        return [each for each in items or () if each.get(key) == value]
+        return [each for each in items or () if value is not None and each.get(key) == value]
 
     @_takes({"types": []})
     def _func_json(self, value: Any) -> str | None:
@@ -59,6 +62,16 @@ class Functions(functions.Functions):  # type: ignore[misc]
         return (
             None if code is None else _archive(f"index.{'py' if (runtime or '').startswith('python') else 'js'}", code)
         )
+
+    @_takes({"types": ["string", "null"]})
+    def _func_decoded(self, text: str | None) -> str | None:
+        """The text that a Base64 text stands for (boto3 encodes it again)."""
+        return None if text is None else base64.b64decode(text).decode()
+
+    @_takes({"types": ["object", "null"]})
+    def _func_password(self, wanted: dict[str, Any] | None) -> str | None:
+        """The secret that ``GenerateSecretString`` asks for."""
+        return None if wanted is None else _password(wanted)
 
     @_takes({"types": ["string", "null"]})
     def _func_kebab(self, name: str | None) -> str | None:
@@ -164,6 +177,22 @@ def _permission(rule: dict[str, Any], peer: str) -> dict[str, Any]:
     if group:
         made["UserIdGroupPairs"] = [{**group, **described}]
     return made
+
+
+def _password(wanted: Mapping[str, Any]) -> str:
+    kinds = {
+        "Lowercase": string.ascii_lowercase,
+        "Uppercase": string.ascii_uppercase,
+        "Numbers": string.digits,
+        "Punctuation": string.punctuation,
+    }
+    letters = "".join(each for name, each in kinds.items() if not wanted.get(f"Exclude{name}"))
+    letters = "".join(each for each in letters if each not in wanted.get("ExcludeCharacters", ""))
+    letters += " " if wanted.get("IncludeSpace") else ""
+    made = "".join(secrets.choice(letters) for _ in range(int(wanted.get("PasswordLength", 32))))
+    if "SecretStringTemplate" not in wanted:
+        return made
+    return json.dumps({**json.loads(wanted["SecretStringTemplate"]), wanted["GenerateStringKey"]: made})
 
 
 def _archive(name: str, code: str) -> bytes:

@@ -15,7 +15,7 @@ from local_aws.clock import Clock
 from local_aws.errors import ResourceError
 from local_aws.resource_types import shapes
 from local_aws.resource_types.expressions import filled, found
-from local_aws.resource_types.rows import Read, Row, Step, Wait, tagging
+from local_aws.resource_types.rows import Name, Read, Row, Step, Wait, tagging
 from local_aws.schemas import Schema, at, gettable
 
 INTERVAL = 5.0
@@ -94,7 +94,13 @@ class ResourceType:
     @cached_property
     def attributes(self) -> frozenset[str]:
         """The names that ``Fn::GetAtt`` may ask for."""
-        return frozenset(self.row.attributes or ()) | (gettable(self.name) & self.schema.properties)
+        return frozenset(self.row.attributes or ()) | self._given_attributes
+
+    @cached_property
+    def _given_attributes(self) -> frozenset[str]:
+        """Attributes that are properties, or parts of them, as a template gives them."""
+        given = (name for name in gettable(self.name) if name.partition(".")[0] in self.schema.properties)
+        return frozenset(name for name in given if name.replace(".", "/") not in self.schema.read_only)
 
     def problems(self, properties: Mapping[str, Any]) -> list[str]:
         """What is wrong with properties, each as ``Properties/Path: message``."""
@@ -257,10 +263,11 @@ class ResourceType:
                 ]
 
     def _generated(self, request: Request) -> str:
-        letters = random.choices(string.ascii_uppercase + string.digits, k=12)  # noqa: S311 (a name, no secret)
-        longest = self.row.name.max if self.row.name else 255
-        name = f"{request.stack_name}-{request.logical_id}"[: longest - 13] + "-" + "".join(letters)
-        return name.lower() if self.row.name and self.row.name.lower else name
+        letters = "".join(random.choices(string.ascii_uppercase + string.digits, k=12))  # noqa: S311 (no secret)
+        name = self.row.name or Name("", 255)
+        suffix = found(name.suffix, self.schema.coerced(request.properties)) if name.suffix else ""
+        made = f"{request.stack_name}-{request.logical_id}"[: name.max - 13 - len(suffix)] + f"-{letters}{suffix}"
+        return made.lower() if name.lower else made
 
     def _renamed(self, properties: Mapping[str, Any]) -> dict[str, Any]:
         made = copy.deepcopy(dict(properties))
@@ -344,7 +351,11 @@ class ResourceType:
         model = shapes.operation(step.call)
         # A put without what was taken away takes it away; an update sends what is so by default.
         values = scope["given"] if step is self.row.create else scope
-        parameters = {name: values.get(prop) for prop, name in (taken or {}).items() if name}
+        parameters = {
+            name: values.get(prop)
+            for prop, name in (taken or {}).items()
+            if name and (not step.changed or self._changed(scope, {prop}))
+        }
         template = dict(step.parameters)
         if step is self.row.create and self.row.tags.specification and scope.get(self.tag_property or ""):
             kind = {"ResourceType": f"'{self.row.tags.specification}'", "Tags": self.tag_property}
@@ -423,11 +434,12 @@ class ResourceType:
             raise ResourceError(f"Resource of type '{self.name}' with identifier '{scope['id']}' was not found.")
         scope["record"] = record
         scope["related"] = {name: self._look(request, read, scope) for name, read in (self.row.related or {}).items()}
-        attributes = {
-            name: scope["given"][name]
-            for name in self.attributes
-            if name in scope["given"] and isinstance(scope["given"][name], str | int | float | list)
-        }
+        given = self.schema.coerced(request.properties)
+        attributes: dict[str, Any] = {}
+        for name in self._given_attributes:
+            values = at(given, name.replace(".", "/"))
+            if values and not isinstance(values[0], dict):
+                attributes[name] = values[0]
         for name, expression in (self.row.attributes or {}).items():
             value = found(expression, scope)
             if value is not None:

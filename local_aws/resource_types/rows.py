@@ -52,6 +52,7 @@ class Step:
         unset: the call instead when the first of ``of`` is taken away.
         wait: what is waited for before the next step.
         ignore: error codes that are as good as success.
+        changed: whether it takes only the properties that changed.
     """
 
     call: str
@@ -63,6 +64,7 @@ class Step:
     unset: "Step | None" = None
     wait: Wait | None = None
     ignore: tuple[str, ...] = ()
+    changed: bool = False
 
     def roots(self) -> frozenset[str]:
         """The names that its expressions start from."""
@@ -95,12 +97,14 @@ class Name:
         max: its greatest length.
         lower: whether it has small letters only.
         of: the expression that finds it again in ``id``.
+        suffix: the expression that finds its last letters in the properties.
     """
 
     property: str
     max: int
     lower: bool = False
     of: str = "id"
+    suffix: str | None = None
 
 
 @dataclass(frozen=True)
@@ -211,7 +215,7 @@ class _Place:
 
 
 def _step(place: _Place, given: object) -> Step:
-    known = place.known(given, ("call", "with", "of", "leave", "each", "if", "unset", "wait", "ignore"))
+    known = place.known(given, ("call", "with", "of", "leave", "each", "if", "unset", "wait", "ignore", "changed"))
     if "." not in str(known.get("call")):
         raise place.wrong("call: must be service.Operation")
     return Step(
@@ -224,6 +228,7 @@ def _step(place: _Place, given: object) -> Step:
         unset=_step(place.inside("unset"), known["unset"]) if "unset" in known else None,
         wait=_wait(place.inside("wait"), known["wait"]) if "wait" in known else None,
         ignore=_names(known.get("ignore", ())),
+        changed=bool(known.get("changed")),
     )
 
 
@@ -252,10 +257,10 @@ def _read(place: _Place, given: object) -> Read:
 
 
 def _name(place: _Place, given: object) -> Name:
-    known = place.known(given, ("property", "max", "lower", "of"))
+    known = place.known(given, ("property", "max", "lower", "of", "suffix"))
     if not {"property", "max"} <= known.keys():
         raise place.wrong("needs property and max")
-    place.expression(known.get("of"))
+    place.expression([known.get("of"), known.get("suffix")])
     return Name(**known)
 
 
@@ -310,7 +315,7 @@ _PARSERS: Mapping[str, Any] = {
     "not_kept": _same,
     "not_sent": _same,
     "refused": lambda place, given: _names(given),  # noqa: ARG005 (as the others)
-    "fixed": _same,
+    "fixed": lambda place, given: given if isinstance(given, dict) else dict.fromkeys(given, "no call here does"),  # noqa: ARG005
     "source": _same,
 }
 
