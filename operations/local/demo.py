@@ -54,6 +54,7 @@ class Demo:
         self._folder = folder
         self._assembly = folder / "cdk.out"
         self._console = console
+        self.answered = False
         self._process: Process | None = None
 
     def run(self) -> None:
@@ -109,7 +110,9 @@ class Demo:
 
     def _started(self, process: Process | None) -> str:
         assert process
-        return process.wait().url
+        url = process.wait().url
+        self.answered = True
+        return url
 
     def _cdk(self, variables: Mapping[str, str], folder: Path) -> Callable[..., None]:
         cli = CdkCli(folder, variables, self.cdk_log)
@@ -195,7 +198,8 @@ def _tell_failure(console: Console, demo: Demo, error: Exception) -> tuple[Path,
         console.print(last_lines(log), markup=False, highlight=False)
     console.rule()
     died = demo.died
-    what = error if died is None else f"the local AWS ended in the middle of it (exit code {died})"
+    ended = "ended in the middle of it" if demo.answered else "did not start"
+    what = error if died is None else f"the local AWS {ended} (exit code {died})"
     console.print(f"{demo.phase}: {what}; logs: {logs[0].parent if logs else '-'}", markup=False, highlight=False)
     return logs
 

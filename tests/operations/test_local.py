@@ -321,8 +321,10 @@ class Failing(demo.Demo):
     """Does not get far."""
 
     error: BaseException
+    had_answered = False
 
     def run(self) -> None:
+        self.answered = self.had_answered
         self.server.log.write_text("the last line\n")
         (self._folder / "cdk.out").mkdir()
         raise self.error
@@ -352,13 +354,21 @@ def test_a_failure_is_told_with_the_end_of_the_log_and_its_place(
 
 
 @pytest.mark.usefixtures("temporary")
+@pytest.mark.parametrize(
+    ("answered", "told"), [(True, "ended in the middle of it"), (False, "did not start")], ids=["later", "at once"]
+)
 def test_a_server_that_died_is_told_in_one_line(
-    failing: type[Failing], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    answered: bool,
+    told: str,
+    failing: type[Failing],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     failing.error = CdkError("deploy", 1)
+    failing.had_answered = answered
     monkeypatch.setattr(Failing, "died", -9)
     demo.demonstrate(local, Console(width=500))
-    assert "\nstart: the local AWS ended in the middle of it (exit code -9); logs: " in capsys.readouterr().out
+    assert f"\nstart: the local AWS {told} (exit code -9); logs: " in capsys.readouterr().out
 
 
 def test_an_interruption_keeps_nothing(failing: type[Failing], temporary: Path) -> None:
