@@ -1,6 +1,7 @@
 """Every row of the table of refusals has a case here: what is refused, in which words, and when it no longer is."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from itertools import count
 from typing import Any
 
 import pytest
+from botocore import xform_name
 from botocore.exceptions import ClientError
 from moto import mock_aws
 from moto.batch.models import batch_backends
@@ -126,6 +128,22 @@ class World:
     def scheduling_policy(self, name: str = "fair") -> str:
         made = self.batch.create_scheduling_policy(name=name, fairsharePolicy={"shareDecaySeconds": 60})
         return str(made["arn"])
+
+    def call(self, operation: str, **parameters: Any) -> Any:
+        service, _, name = operation.partition(".")
+        client = CLIENTS.client(service)
+        return getattr(client, xform_name(name))(**parameters)
+
+    def key(self) -> tuple[str, str]:
+        made = self.kms.create_key()["KeyMetadata"]
+        return made["KeyId"], made["Arn"]
+
+    def restore_key(self, key: str) -> None:
+        self.kms.cancel_key_deletion(KeyId=key)
+        self.kms.enable_key(KeyId=key)
+
+    def policy(self, name: str = "policy") -> str:
+        return str(self.iam.create_policy(PolicyName=name, PolicyDocument=policy_of(200))["Policy"]["Arn"])
 
     def role(self, name: str) -> str:
         with suppress(ClientError):
@@ -778,3 +796,628 @@ def missing_policy(world: World) -> Case:
         f"ClientException: Scheduling policy {missing} does not exist",
         lambda: world.scheduling_policy("nothing"),
     )
+
+
+# KMS
+
+
+@case("A key is deleted after 7 to 30 days", "kms.ScheduleKeyDeletion")
+def short_window(world: World) -> Case:
+    key, _ = world.key()
+    return Case(
+        lambda: world.kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=6),
+        "ValidationException: PendingWindowInDays must be between 7 and 30",
+        nothing,
+        lambda: world.kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7),
+    )
+
+
+KEY_CALLS: dict[str, dict[str, Any]] = {
+    "Encrypt": {"Plaintext": b"text"},
+    "GenerateDataKey": {"KeySpec": "AES_256"},
+    "GenerateDataKeyWithoutPlaintext": {"KeySpec": "AES_256"},
+    "CreateGrant": {"GranteePrincipal": f"arn:aws:iam::{ACCOUNT}:root", "Operations": ["Encrypt"]},
+    "EnableKey": {},
+    "DisableKey": {},
+    "EnableKeyRotation": {},
+    "DisableKeyRotation": {},
+    "UpdateKeyDescription": {"Description": "text"},
+    "ScheduleKeyDeletion": {"PendingWindowInDays": 7},
+}
+
+
+def uses_key(world: World, key: str, operation: str) -> Call:
+    name = operation.partition(".")[2]
+    return partial(world.call, operation, KeyId=key, **KEY_CALLS[name])
+
+
+@case("A key that is to be deleted is not used or changed", *(f"kms.{name}" for name in KEY_CALLS))
+def use_of_deleted_key(world: World, operation: str) -> Case:
+    key, arn = world.key()
+    world.kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
+    return Case(
+        uses_key(world, key, operation),
+        f"KMSInvalidStateException: {arn} is pending deletion.",
+        lambda: world.restore_key(key),
+    )
+
+
+@case("A key that is to be deleted gets no alias", "kms.CreateAlias", "kms.UpdateAlias")
+def alias_of_deleted_key(world: World, operation: str) -> Case:
+    key, arn = world.key()
+    alias = "alias/new"
+    if operation == "kms.UpdateAlias":
+        world.kms.create_alias(AliasName=alias, TargetKeyId=world.key()[0])
+    world.kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
+    return Case(
+        lambda: world.call(operation, AliasName=alias, TargetKeyId=key),
+        f"KMSInvalidStateException: {arn} is pending deletion.",
+        lambda: world.restore_key(key),
+    )
+
+
+def decrypts(world: World, key: str, operation: str) -> Call:
+    blob = world.kms.encrypt(KeyId=key, Plaintext=b"text")["CiphertextBlob"]
+    if operation == "kms.Decrypt":
+        return lambda: world.kms.decrypt(CiphertextBlob=blob)
+    other, _ = world.key()
+    return lambda: world.kms.re_encrypt(CiphertextBlob=blob, DestinationKeyId=other)
+
+
+@case("A key that is to be deleted does not decrypt", "kms.Decrypt", "kms.ReEncrypt")
+def decryption_by_deleted_key(world: World, operation: str) -> Case:
+    key, arn = world.key()
+    call = decrypts(world, key, operation)
+    world.kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
+    return Case(call, f"KMSInvalidStateException: {arn} is pending deletion.", lambda: world.restore_key(key))
+
+
+@case("Only the deletion of a key that is to be deleted is cancelled", "kms.CancelKeyDeletion")
+def cancelled_deletion(world: World) -> Case:
+    key, arn = world.key()
+    return Case(
+        lambda: world.kms.cancel_key_deletion(KeyId=key),
+        f"KMSInvalidStateException: {arn} is not pending deletion.",
+        lambda: world.kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7),
+    )
+
+
+@case(
+    "A disabled key is not used",
+    *(
+        f"kms.{name}"
+        for name in KEY_CALLS
+        if name not in ("EnableKey", "DisableKey", "UpdateKeyDescription", "ScheduleKeyDeletion")
+    ),
+)
+def use_of_disabled_key(world: World, operation: str) -> Case:
+    key, arn = world.key()
+    world.kms.disable_key(KeyId=key)
+    return Case(
+        uses_key(world, key, operation),
+        f"DisabledException: {arn} is disabled.",
+        lambda: world.kms.enable_key(KeyId=key),
+    )
+
+
+@case("A disabled key does not decrypt", "kms.Decrypt", "kms.ReEncrypt")
+def decryption_by_disabled_key(world: World, operation: str) -> Case:
+    key, arn = world.key()
+    call = decrypts(world, key, operation)
+    world.kms.disable_key(KeyId=key)
+    return Case(call, f"DisabledException: {arn} is disabled.", lambda: world.kms.enable_key(KeyId=key))
+
+
+# IAM
+
+
+def policy_of(characters: int) -> str:
+    """A policy of that many characters that count, and some that do not."""
+    policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": ""}]}
+    room = characters - len(json.dumps(policy, separators=(",", ":")))
+    policy["Statement"][0]["Resource"] = "arn:aws:s3:::bucket/".ljust(room, "x")  # type: ignore[index]
+    return json.dumps(policy, indent=4)
+
+
+def trust_of(characters: int) -> str:
+    policy = json.loads(TRUST)
+    policy["Statement"][0]["Sid"] = ""
+    room = characters - len(json.dumps(policy, separators=(",", ":")))
+    policy["Statement"][0]["Sid"] = "x" * room
+    return json.dumps(policy, indent=4)
+
+
+@case("A policy of a role is not deleted", "iam.DeletePolicy")
+def attached_policy(world: World) -> Case:
+    world.role("role")
+    policy = world.policy()
+    world.iam.attach_role_policy(RoleName="role", PolicyArn=policy)
+    return Case(
+        lambda: world.iam.delete_policy(PolicyArn=policy),
+        "DeleteConflict: Cannot delete a policy attached to entities.",
+        lambda: world.iam.detach_role_policy(RoleName="role", PolicyArn=policy),
+    )
+
+
+@case("A policy with several versions is not deleted", "iam.DeletePolicy")
+def policy_with_versions(world: World) -> Case:
+    policy = world.policy()
+    version = world.iam.create_policy_version(PolicyArn=policy, PolicyDocument=policy_of(200))["PolicyVersion"]
+    return Case(
+        lambda: world.iam.delete_policy(PolicyArn=policy),
+        "DeleteConflict: This policy has more than one version. Before you delete a policy, you must delete the "
+        "policy's versions. The default version is deleted with the policy.",
+        lambda: world.iam.delete_policy_version(PolicyArn=policy, VersionId=version["VersionId"]),
+    )
+
+
+@case("A role has ten managed policies at most", "iam.AttachRolePolicy")
+def policy_11(world: World) -> Case:
+    world.role("role")
+    policies = [world.policy(f"policy-{number}") for number in range(11)]
+    for policy in policies[:10]:
+        world.iam.attach_role_policy(RoleName="role", PolicyArn=policy)
+    return Case(
+        lambda: world.iam.attach_role_policy(RoleName="role", PolicyArn=policies[10]),
+        "LimitExceeded: Cannot exceed quota for PoliciesPerRole: 10",
+        lambda: world.iam.detach_role_policy(RoleName="role", PolicyArn=policies[0]),
+    )
+
+
+@case("A managed policy has 6,144 characters at most", "iam.CreatePolicy", "iam.CreatePolicyVersion")
+def long_policy(world: World, operation: str) -> Case:
+    policy = world.policy()
+    known = {"PolicyName": "new"} if operation == "iam.CreatePolicy" else {"PolicyArn": policy}
+    return Case(
+        lambda: world.call(operation, **known, PolicyDocument=policy_of(6145)),
+        "LimitExceeded: Cannot exceed quota for PolicySize: 6144",
+        nothing,
+        lambda: world.call(operation, **known, PolicyDocument=policy_of(6144)),
+    )
+
+
+@case("An inline policy of a role has 10,240 characters at most", "iam.PutRolePolicy")
+def long_inline_policy(world: World) -> Case:
+    world.role("role")
+    put = partial(world.iam.put_role_policy, RoleName="role", PolicyName="inline")
+    return Case(
+        lambda: put(PolicyDocument=policy_of(10241)),
+        "LimitExceeded: Maximum policy size of 10240 bytes exceeded for role role",
+        nothing,
+        lambda: put(PolicyDocument=policy_of(10240)),
+    )
+
+
+TRUST_TOO_LONG = "LimitExceeded: Cannot exceed quota for ACLSizePerRole: 2048"
+
+
+@case("The trust policy of a new role has 2,048 characters at most", "iam.CreateRole")
+def long_trust(world: World) -> Case:
+    return Case(
+        lambda: world.iam.create_role(RoleName="role", AssumeRolePolicyDocument=trust_of(2049)),
+        TRUST_TOO_LONG,
+        nothing,
+        lambda: world.iam.create_role(RoleName="role", AssumeRolePolicyDocument=trust_of(2048)),
+    )
+
+
+@case("A changed trust policy has 2,048 characters at most", "iam.UpdateAssumeRolePolicy")
+def long_changed_trust(world: World) -> Case:
+    world.role("role")
+    return Case(
+        lambda: world.iam.update_assume_role_policy(RoleName="role", PolicyDocument=trust_of(2049)),
+        TRUST_TOO_LONG,
+        nothing,
+        lambda: world.iam.update_assume_role_policy(RoleName="role", PolicyDocument=trust_of(2048)),
+    )
+
+
+@case("A role has no permissions boundary that does not exist", "iam.CreateRole", "iam.PutRolePermissionsBoundary")
+def missing_boundary(world: World, operation: str) -> Case:
+    boundary = f"arn:aws:iam::{ACCOUNT}:policy/boundary"
+    known = {"RoleName": "new", "AssumeRolePolicyDocument": TRUST}
+    if operation == "iam.PutRolePermissionsBoundary":
+        world.role("role")
+        known = {"RoleName": "role"}
+    return Case(
+        lambda: world.call(operation, **known, PermissionsBoundary=boundary),
+        f"NoSuchEntity: Scope ARN: {boundary} does not exist or is not attachable.",
+        lambda: world.policy("boundary"),
+    )
+
+
+# EFS
+
+
+@case("An access point that does not exist is not deleted", "efs.DeleteAccessPoint")
+def missing_access_point(world: World) -> Case:
+    system = world.efs.create_file_system(CreationToken="token")["FileSystemId"]
+    point = world.efs.create_access_point(ClientToken="token", FileSystemId=system)["AccessPointId"]
+    return Case(
+        lambda: world.efs.delete_access_point(AccessPointId="fsap-0123456789abcdef0"),
+        "AccessPointNotFound: Access Point fsap-0123456789abcdef0 does not exist.",
+        nothing,
+        lambda: world.efs.delete_access_point(AccessPointId=point),
+    )
+
+
+@case("An access point has a file system", "efs.CreateAccessPoint")
+def access_point_of_nothing(world: World) -> Case:
+    system = world.efs.create_file_system(CreationToken="token")["FileSystemId"]
+    return Case(
+        lambda: world.efs.create_access_point(ClientToken="token", FileSystemId="fs-0123456789abcdef0"),
+        "FileSystemNotFound: File system 'fs-0123456789abcdef0' does not exist.",
+        nothing,
+        lambda: world.efs.create_access_point(ClientToken="token", FileSystemId=system),
+    )
+
+
+# Others
+
+
+@case("Logs are kept for a number of days that AWS knows", "logs.PutRetentionPolicy")
+def odd_retention(world: World) -> Case:
+    world.logs.create_log_group(logGroupName="logs")
+    return Case(
+        lambda: world.logs.put_retention_policy(logGroupName="logs", retentionInDays=2),
+        "InvalidParameterException: 1 validation error detected: Value '2' at 'retentionInDays' failed to satisfy "
+        "constraint: Member must satisfy enum value set: [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, "
+        "731, 1096, 1827, 2192, 2557, 2922, 3288, 3653]",
+        nothing,
+        lambda: world.logs.put_retention_policy(logGroupName="logs", retentionInDays=3),
+    )
+
+
+@case("A rule has five targets at most", "events.PutTargets")
+def target_6(world: World) -> Case:
+    world.events.put_rule(Name="rule", ScheduleExpression="rate(1 day)")
+    topic = f"arn:aws:sns:{REGION}:{ACCOUNT}:topic"
+    targets = [{"Id": str(number), "Arn": topic} for number in range(6)]
+    world.events.put_targets(Rule="rule", Targets=targets[:3])
+    return Case(
+        lambda: world.events.put_targets(Rule="rule", Targets=targets[2:]),
+        "LimitExceededException: The requested resource exceeds the maximum number allowed.",
+        lambda: world.events.remove_targets(Rule="rule", Ids=["0"]),
+    )
+
+
+@case("An event bus with rules is not deleted", "events.DeleteEventBus")
+def bus_with_rule(world: World) -> Case:
+    world.events.create_event_bus(Name="bus")
+    world.events.put_rule(Name="rule", EventBusName="bus", EventPattern='{"source": ["here"]}')
+    return Case(
+        lambda: world.events.delete_event_bus(Name="bus"),
+        "ValidationException: Event bus bus has rules.",
+        lambda: world.events.delete_rule(Name="rule", EventBusName="bus"),
+    )
+
+
+@case("A subscriber by mail has an address", "sns.Subscribe")
+def mail_to_nobody(world: World) -> Case:
+    topic = world.sns.create_topic(Name="topic")["TopicArn"]
+    return Case(
+        lambda: world.sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="nobody"),
+        "InvalidParameter: Invalid parameter: Email address",
+        nothing,
+        lambda: world.sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="someone@example.com"),
+    )
+
+
+@case("A standard parameter has 4,096 characters at most", "ssm.PutParameter")
+def long_parameter(world: World) -> Case:
+    put = partial(world.ssm.put_parameter, Name="/long", Type="String")
+    return Case(
+        lambda: put(Value="x" * 4097),
+        "ValidationException: Standard tier parameters support a maximum parameter value of 4096 characters. To create "
+        "a larger parameter value, upgrade the parameter to use the advanced-parameter tier. For more information, see "
+        "https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html",
+        nothing,
+        lambda: put(Value="x" * 4097, Tier="Advanced"),
+    )
+
+
+@case("A statement of a function's policy has an id of its own", "lambda.AddPermission")
+def statement_twice(world: World) -> Case:
+    functions = CLIENTS.client("lambda")
+    functions.create_function(
+        FunctionName="function",
+        Role=world.role("role"),
+        Handler="index.handler",
+        Runtime="python3.12",
+        Code={"ZipFile": EMPTY_ARCHIVE},
+    )
+    permission = {"FunctionName": "function", "StatementId": "statement"}
+    add = partial(functions.add_permission, **permission, Action="lambda:InvokeFunction", Principal="sns.amazonaws.com")
+    add()
+    return Case(
+        add,
+        "ResourceConflictException: The statement id (statement) provided already exists. Please provide a new "
+        "statement id, or remove the existing statement.",
+        lambda: functions.remove_permission(**permission),
+    )
+
+
+EMPTY_ARCHIVE = b"PK\x05\x06" + bytes(18)
+
+
+# What moto refuses by itself, and must go on refusing
+
+
+def small_network(world: World) -> tuple[str, str]:
+    vpc = world.vpc()
+    return vpc, world.subnet(vpc)
+
+
+def delete_vpc_with_subnet(world: World) -> None:
+    vpc, _ = small_network(world)
+    world.ec2.delete_vpc(VpcId=vpc)
+
+
+def delete_vpc_with_route_table(world: World) -> None:
+    vpc = world.vpc()
+    world.ec2.create_route_table(VpcId=vpc)
+    world.ec2.delete_vpc(VpcId=vpc)
+
+
+def overlap(world: World) -> None:
+    vpc = world.vpc()
+    for cidr in ("10.0.0.0/24", "10.0.0.128/25"):
+        world.ec2.create_subnet(VpcId=vpc, CidrBlock=cidr)
+
+
+def delete_used_route_table(world: World) -> None:
+    vpc, subnet = small_network(world)
+    table = world.ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"]
+    world.ec2.associate_route_table(RouteTableId=table, SubnetId=subnet)
+    world.ec2.delete_route_table(RouteTableId=table)
+
+
+def delete_attached_gateway(world: World) -> None:
+    world.ec2.delete_internet_gateway(InternetGatewayId=world.gateway(world.vpc()))
+
+
+def group_twice(world: World) -> None:
+    vpc = world.vpc()
+    for _ in range(2):
+        world.ec2.create_security_group(VpcId=vpc, GroupName="name", Description="text")
+
+
+def allow(world: World, group: str, *ports: int) -> None:
+    cidr = [{"CidrIp": "10.0.0.0/16"}]
+    rules = [{"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "IpRanges": cidr} for port in ports]
+    world.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=rules)
+
+
+def rule_twice(world: World) -> None:
+    group = world.group(world.vpc())
+    allow(world, group, 443)
+    allow(world, group, 443)
+
+
+def egress_rule_twice(world: World) -> None:
+    group = world.group(world.vpc())
+    for _ in range(2):
+        world.ec2.authorize_security_group_egress(GroupId=group, IpPermissions=from_group(group))
+
+
+def rule_61(world: World) -> None:
+    allow(world, world.group(world.vpc()), *range(1000, 1061))
+
+
+def role_with_policy(world: World) -> None:
+    world.role("role")
+    world.iam.attach_role_policy(RoleName="role", PolicyArn=world.policy())
+    world.iam.delete_role(RoleName="role")
+
+
+def role_with_inline_policy(world: World) -> None:
+    world.role("role")
+    world.iam.put_role_policy(RoleName="role", PolicyName="inline", PolicyDocument=policy_of(200))
+    world.iam.delete_role(RoleName="role")
+
+
+def profile_with_role(world: World) -> None:
+    world.role("role")
+    world.iam.create_instance_profile(InstanceProfileName="profile")
+    world.iam.add_role_to_instance_profile(InstanceProfileName="profile", RoleName="role")
+
+
+def role_with_profile(world: World) -> None:
+    profile_with_role(world)
+    world.iam.delete_role(RoleName="role")
+
+
+def delete_profile_with_role(world: World) -> None:
+    profile_with_role(world)
+    world.iam.delete_instance_profile(InstanceProfileName="profile")
+
+
+def policy_version_6(world: World) -> None:
+    policy = world.policy()
+    for _ in range(5):
+        world.iam.create_policy_version(PolicyArn=policy, PolicyDocument=policy_of(200))
+
+
+def delete_default_version(world: World) -> None:
+    world.iam.delete_policy_version(PolicyArn=world.policy(), VersionId="v1")
+
+
+def missing_environment_of_queue(world: World) -> None:
+    world.queue(f"arn:aws:batch:{REGION}:{ACCOUNT}:compute-environment/nothing")
+
+
+def queue_twice(world: World) -> None:
+    environment = world.environment()
+    for _ in range(2):
+        world.queue(environment)
+
+
+def job_for_missing_queue(world: World) -> None:
+    world.batch.submit_job(jobName="job-1", jobQueue="nothing", jobDefinition="nothing")
+
+
+def alias_twice(world: World) -> None:
+    for _ in range(2):
+        world.kms.create_alias(AliasName="alias/name", TargetKeyId=world.key()[0])
+
+
+def alias_of_nothing(world: World) -> None:
+    world.kms.create_alias(AliasName="alias/name", TargetKeyId="11111111-1111-1111-1111-111111111111")
+
+
+def mounted_file_system(world: World) -> None:
+    system = world.efs.create_file_system(CreationToken="token")["FileSystemId"]
+    world.efs.create_mount_target(FileSystemId=system, SubnetId=small_network(world)[1])
+    world.efs.delete_file_system(FileSystemId=system)
+
+
+def mount_target_with_six_groups(world: World) -> None:
+    vpc, subnet = small_network(world)
+    system = world.efs.create_file_system(CreationToken="token")["FileSystemId"]
+    groups = [world.group(vpc) for _ in range(6)]
+    world.efs.create_mount_target(FileSystemId=system, SubnetId=subnet, SecurityGroups=groups)
+
+
+def bucket_with_object(world: World) -> None:
+    world.s3.create_bucket(Bucket="bucket", CreateBucketConfiguration={"LocationConstraint": REGION})
+    world.s3.put_object(Bucket="bucket", Key="key", Body=b"text")
+    world.s3.delete_bucket(Bucket="bucket")
+
+
+def bucket_with_deleted_object(world: World) -> None:
+    world.s3.create_bucket(Bucket="bucket", CreateBucketConfiguration={"LocationConstraint": REGION})
+    world.s3.put_bucket_versioning(Bucket="bucket", VersioningConfiguration={"Status": "Enabled"})
+    world.s3.put_object(Bucket="bucket", Key="key", Body=b"text")
+    world.s3.delete_object(Bucket="bucket", Key="key")
+    world.s3.delete_bucket(Bucket="bucket")
+
+
+def repository_with_image(world: World) -> None:
+    kind = "application/vnd.docker.distribution.manifest.v2+json"
+    config = {"mediaType": kind, "size": 1, "digest": f"sha256:{'a' * 64}"}
+    manifest = {"schemaVersion": 2, "mediaType": kind, "config": config, "layers": []}
+    world.ecr.create_repository(repositoryName="images")
+    world.ecr.put_image(repositoryName="images", imageManifest=json.dumps(manifest), imageTag="latest")
+    world.ecr.delete_repository(repositoryName="images")
+
+
+def rule_with_target(world: World) -> None:
+    world.events.put_rule(Name="rule", ScheduleExpression="rate(1 day)")
+    world.events.put_targets(Rule="rule", Targets=[{"Id": "1", "Arn": f"arn:aws:sns:{REGION}:{ACCOUNT}:topic"}])
+    world.events.delete_rule(Name="rule")
+
+
+def parameter_twice(world: World) -> None:
+    for _ in range(2):
+        world.ssm.put_parameter(Name="/name", Type="String", Value="text")
+
+
+def log_group_twice(world: World) -> None:
+    for _ in range(2):
+        world.logs.create_log_group(logGroupName="logs")
+
+
+def terminate_protected_instance(world: World) -> None:
+    instance = world.instance(small_network(world)[1])
+    world.ec2.modify_instance_attribute(InstanceId=instance, DisableApiTermination={"Value": True})
+    world.ec2.terminate_instances(InstanceIds=[instance])
+
+
+BY_MOTO: dict[Callable[[World], None], str] = {
+    delete_vpc_with_subnet: "DependencyViolation",
+    delete_vpc_with_route_table: "DependencyViolation",
+    overlap: "InvalidSubnet.Conflict",
+    delete_used_route_table: "DependencyViolation",
+    delete_attached_gateway: "DependencyViolation",
+    group_twice: "InvalidGroup.Duplicate",
+    rule_twice: "InvalidPermission.Duplicate",
+    egress_rule_twice: "InvalidPermission.Duplicate",
+    rule_61: "RulesPerSecurityGroupLimitExceeded",
+    role_with_policy: "DeleteConflict",
+    role_with_inline_policy: "DeleteConflict",
+    role_with_profile: "DeleteConflict",
+    delete_profile_with_role: "DeleteConflict",
+    policy_version_6: "LimitExceeded",
+    delete_default_version: "DeleteConflict",
+    missing_environment_of_queue: "ClientException",
+    queue_twice: "ClientException",
+    job_for_missing_queue: "ClientException",
+    alias_twice: "AlreadyExistsException",
+    alias_of_nothing: "NotFoundException",
+    mounted_file_system: "FileSystemInUse",
+    mount_target_with_six_groups: "SecurityGroupLimitExceeded",
+    bucket_with_object: "BucketNotEmpty",
+    bucket_with_deleted_object: "BucketNotEmpty",
+    repository_with_image: "RepositoryNotEmptyException",
+    rule_with_target: "ValidationException",
+    parameter_twice: "ParameterAlreadyExists",
+    log_group_twice: "ResourceAlreadyExistsException",
+    terminate_protected_instance: "OperationNotPermitted",
+}
+
+
+@pytest.mark.parametrize("act", BY_MOTO, ids=lambda act: act.__name__)
+def test_moto_refuses_it_by_itself(act: Callable[[World], None], moto_alone: World) -> None:
+    with pytest.raises(ClientError) as raised:
+        act(moto_alone)
+
+    assert raised.value.response["Error"]["Code"] == BY_MOTO[act]
+
+
+# The table itself
+
+ROW = {
+    "rule": "A thing stays",
+    "refuses": "ec2.DeleteVpc",
+    "when": "request.VpcId",
+    "code": "Code",
+    "message": "{request.VpcId}",
+    "source": "inferred",
+}
+
+
+def table_of(*changes: dict[str, Any]) -> str:
+    return json.dumps([{key: value for key, value in (ROW | each).items() if value is not None} for each in changes])
+
+
+def test_a_table_is_read() -> None:
+    (row,) = refusals.read(table_of({}))
+
+    assert (row.rule, row.operations) == ("A thing stays", (("ec2", "DeleteVpc"),))
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"source": None}, "lacks source"),
+        ({"extra": 1}, "does not know extra"),
+        ({"refuses": "ec2.DeleteNothing"}, "botocore knows no ec2.DeleteNothing"),
+        ({"when": "request."}, "'request.' is no jmespath"),
+        ({"message": "{request.}"}, "'request.' is no jmespath"),
+        ({"code": "{request.}"}, "'request.' is no jmespath"),
+        ({"ask": {"a": {"call": "ec2.DescribeVpcs", "with": "{"}}}, "'{' is no jmespath"),
+        ({"ask": {"a": {"call": "ec2.Describe", "with": "@"}}}, "botocore knows no ec2.Describe"),
+    ],
+)
+def test_a_wrong_row_is_named_with_what_is_wrong(change: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ValueError, match=rf"^refusals: A thing stays: {re.escape(problem)}"):
+        refusals.read(table_of(change))
+
+
+def test_two_rows_have_two_rules() -> None:
+    with pytest.raises(ValueError, match=r"^refusals: A thing stays: is there twice$"):
+        refusals.read(table_of({}, {}))
+
+
+def test_rows_of_one_operation_ask_the_same_question_once(world: World) -> None:
+    group = world.group(world.vpc())
+    asked: list[Any] = []
+    CLIENTS.client("ec2").meta.events.register(
+        "provide-client-params.ec2.DescribeSecurityGroups", lambda params, **_: asked.append(params), unique_id="spy"
+    )
+
+    world.ec2.delete_security_group(GroupId=group)
+
+    CLIENTS.client("ec2").meta.events.unregister("provide-client-params.ec2.DescribeSecurityGroups", unique_id="spy")
+    assert len(asked) == len({json.dumps(each) for each in asked})
+    assert {"GroupIds": [group]} in asked
