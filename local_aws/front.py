@@ -48,7 +48,8 @@ class Call:
         return f"arn:aws:{self.service}:{self.region}:{self.account}:{resource}"
 
 
-Handler = Callable[[Call], Answer]
+Handler = Callable[[Call], Answer | None]
+"""Answers a call; None: it is about something of moto's, which answers."""
 Check = Callable[[Call], None]
 
 
@@ -108,6 +109,8 @@ class Front:
                 if not handler:
                     return theirs(self)
                 answer: object = handler(call)
+                if answer is None:
+                    return theirs(self)
             except AwsError as error:
                 answer = error
             except NotImplementedError:

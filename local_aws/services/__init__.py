@@ -1,0 +1,20 @@
+"""Answers to the operations that moto lacks or gets wrong: records in a store, as the tables say."""
+
+import threading
+
+from local_aws.clock import Clock
+from local_aws.front import Front
+from local_aws.services.check import tables
+from local_aws.services.operations import Service
+
+
+def install(front: Front, clock: Clock) -> None:
+    """Lets the records of the tables answer; they start empty.
+
+    Raises:
+        local_aws.services.table.TableError: when a table cannot be.
+    """
+    # One for all: a call of one service to another comes back in the same thread.
+    lock = threading.RLock()
+    for table in tables():
+        Service(table, clock, lock).install(front)

@@ -1,0 +1,165 @@
+"""The language of the tables: JMESPath, and texts with JMESPath in braces.
+
+``arn:{region}:{record.Name}`` is a text; ``{record.Paths}`` alone is the value itself, whatever it is. Objects and
+lists hold more of them; numbers and booleans are themselves.
+"""
+
+import secrets
+import string
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from typing import Any, TypeVar
+
+import jmespath  # type: ignore[import-untyped]
+from jmespath import functions
+
+Scope = Mapping[str, Any]
+
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def _takes(*types: list[str]) -> Callable[[Function], Function]:
+    """What a function takes: the JMESPath types of each argument, all of them when there are none."""
+    signature: Callable[[Function], Function] = functions.signature(*({"types": each} for each in types))
+    return signature
+
+
+class Functions(functions.Functions):  # type: ignore[misc]  # jmespath has no types
+    """What the tables need and JMESPath lacks."""
+
+    @_takes(["array", "null"], ["string"], [])
+    def _func_where(self, items: list[Any] | None, key: str, value: Any) -> list[Any]:
+        """The items whose key has that value (a JMESPath filter cannot see the scope)."""
+        return [each for each in items or () if each.get(key) == value]
+
+    @_takes(["array", "null"], ["string"], ["array", "null"])
+    def _func_among(self, items: list[Any] | None, key: str, values: list[Any] | None) -> list[Any]:
+        """The items whose key has one of the values."""
+        return [each for each in items or () if each.get(key) in (values or ())]
+
+    @_takes(["array", "null"], ["array", "null"])
+    def _func_missing(self, items: list[Any] | None, others: list[Any] | None) -> list[Any]:
+        """The items that the others lack."""
+        return [each for each in items or () if each not in (others or ())]
+
+    @_takes([], [])
+    def _func_holds(self, value: Any, wanted: Any) -> bool:
+        """Whether something is anywhere in a value."""
+        if isinstance(value, dict):
+            return any(self._func_holds(each, wanted) for each in value.values())
+        if isinstance(value, list):
+            return any(self._func_holds(each, wanted) for each in value)
+        return bool(value == wanted)
+
+    @_takes(["array", "null"], ["string"])
+    def _func_overlapping(self, paths: list[str] | None, path: str) -> list[str]:
+        """The paths that are in ``path`` or around it."""
+        mine = f"{path.rstrip('/')}/"
+        return [
+            each for each in paths or () if mine.startswith(theirs := f"{each.rstrip('/')}/") or theirs.startswith(mine)
+        ]
+
+    @_takes(["string", "null"], ["string"], ["number"])
+    def _func_part(self, text: str | None, separator: str, index: int) -> str | None:
+        """One part of a text such as an ARN."""
+        return None if text is None else text.split(separator)[index]
+
+    @_takes(["string"])
+    def _func_lower(self, text: str) -> str:
+        """The text in small letters."""
+        return text.lower()
+
+    @_takes(["number"], ["number"])
+    def _func_rest(self, number: int, divisor: int) -> int:
+        """What is left after a division."""
+        return number % divisor
+
+    @_takes(["number"], ["number"])
+    def _func_plus(self, number: int, other: int) -> int:
+        """The sum."""
+        return number + other
+
+    @_takes(["number"])
+    def _func_hex(self, length: int) -> str:
+        """As many random hexadecimal digits."""
+        return secrets.token_hex(length)[:length]
+
+    @_takes(["number"])
+    def _func_letters(self, length: int) -> str:
+        """As many random small letters and digits."""
+        return "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(length))
+
+
+_OPTIONS = jmespath.Options(custom_functions=Functions())
+
+
+@cache
+def _compiled(expression: str) -> Any:
+    return jmespath.compile(expression)
+
+
+def found(expression: str, scope: Scope) -> Any:
+    """What an expression finds.
+
+    Raises:
+        jmespath.exceptions.JMESPathError: when it cannot be applied.
+    """
+    return _compiled(expression).search(scope, options=_OPTIONS)
+
+
+def filled(template: Any, scope: Scope) -> Any:
+    """The value that a template stands for."""
+    if isinstance(template, str):
+        parts = [found(part, scope) if is_expression else part for is_expression, part in _parts(template)]
+        return parts[0] if len(parts) == 1 else "".join(map(str, parts))
+    if isinstance(template, dict):
+        return {key: filled(each, scope) for key, each in template.items()}
+    if isinstance(template, list):
+        return [filled(each, scope) for each in template]
+    return template
+
+
+def check(template: Any) -> None:
+    """Reads every expression of a template.
+
+    Raises:
+        ValueError: when one cannot be read.
+    """
+    for expression in expressions(template):
+        try:
+            _compiled(expression)
+        except jmespath.exceptions.JMESPathError as error:
+            raise ValueError(f"{expression!r} is no jmespath: {error}") from error
+
+
+def expressions(template: Any) -> Iterator[str]:
+    """The expressions of a template."""
+    if isinstance(template, str):
+        yield from (part for is_expression, part in _parts(template) if is_expression)
+    elif isinstance(template, dict):
+        for each in template.values():
+            yield from expressions(each)
+    elif isinstance(template, list):
+        for each in template:
+            yield from expressions(each)
+
+
+@cache
+def _parts(text: str) -> tuple[tuple[bool, str], ...]:
+    """The text in pieces, and whether each is an expression; braces inside an expression belong to it."""
+    parts: list[tuple[bool, str]] = []
+    depth, start = 0, 0
+    for index, letter in enumerate(text):
+        if letter == "{":
+            if depth == 0:
+                parts.append((False, text[start:index]))
+                start = index + 1
+            depth += 1
+        elif letter == "}" and depth:
+            depth -= 1
+            if depth == 0:
+                parts.append((True, text[start:index]))
+                start = index + 1
+    parts.append((False, text[start:]))
+    return tuple(part for part in parts if part[0] or part[1]) or ((False, ""),)

@@ -1,0 +1,208 @@
+"""Records, and what time does to them."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any
+
+from botocore import xform_name
+from botocore.exceptions import ClientError
+
+from local_aws.clients import Clients
+from local_aws.clock import Clock
+from local_aws.errors import AwsError
+from local_aws.services.expressions import Scope, filled, found
+from local_aws.services.table import Error, Kind, Request, Table
+
+
+@dataclass(frozen=True)
+class Phase:
+    """What becomes of a record at a time.
+
+    Args:
+        at: the time, in seconds of the clock.
+        sets: the members that change; None: the record is gone.
+        scope: what is known of the request that led to it.
+        calls: calls to other services.
+    """
+
+    at: float
+    sets: Mapping[str, Any] | None
+    scope: Scope
+    calls: tuple[Request, ...] = ()
+
+
+@dataclass(eq=False)
+class Record:
+    """One record.
+
+    Args:
+        kind: its kind.
+        number: records are numbered as they are made.
+        members: its members, by the names of botocore's model; those that begin with ``_`` are never shown.
+        tags: its tags.
+        ahead: what will become of it, the next first.
+    """
+
+    kind: Kind
+    number: int
+    members: dict[str, Any]
+    tags: dict[str, str] = field(default_factory=dict)
+    ahead: list[Phase] = field(default_factory=list)
+
+    @property
+    def status(self) -> Any:
+        """Its state."""
+        return self.members.get(self.kind.status) if self.kind.status else None
+
+    def merge(self, values: Mapping[str, Any]) -> None:
+        """Changes members: objects are merged, everything else is replaced, and null takes away."""
+        _merge(self.members, values, self.kind.unset_by)
+
+
+def _merge(target: dict[str, Any], values: Mapping[str, Any], unset_by: str | None) -> None:
+    for name, value in values.items():
+        if value is None or (unset_by is not None and value == unset_by):
+            target.pop(name, None)
+        elif isinstance(value, dict):
+            inner = target.get(name)
+            target[name] = dict(inner) if isinstance(inner, dict) else {}
+            _merge(target[name], value, unset_by)
+        else:
+            target[name] = value
+
+
+class Shelf:
+    """The records of one service in one account and region.
+
+    Args:
+        table: the table of the service.
+        account: the account.
+        region: the region.
+        clock: what durations go by.
+        clients: the clients of the region, for calls to other services.
+    """
+
+    def __init__(self, table: Table, account: str, region: str, clock: Clock, clients: Clients) -> None:
+        self.table = table
+        self.account = account
+        self.region = region
+        self._clock = clock
+        self._clients = clients
+        self._records: list[Record] = []
+        self._numbers = count(1)
+
+    def of(self, kind: str) -> list[Record]:
+        """The records of a kind, the oldest first."""
+        return [each for each in self._records if each.kind.name == kind]
+
+    def all(self) -> Iterator[Record]:
+        """All records."""
+        yield from self._records
+
+    def add(self, kind: Kind) -> Record:
+        """A new record without members, which is not yet among the others."""
+        return Record(kind, next(self._numbers), {})
+
+    def keep(self, record: Record) -> None:
+        """Puts a record among the others."""
+        self._records.append(record)
+
+    def remove(self, record: Record) -> None:
+        """Takes a record away at once."""
+        record.ahead.clear()
+        if record in self._records:
+            self._records.remove(record)
+
+    def settle(self) -> None:
+        """Does what time has done since somebody last looked."""
+        now = self._clock.now()
+        for record in list(self._records):
+            while record.ahead and record.ahead[0].at <= now:
+                self._apply(record, record.ahead.pop(0))
+
+    def plan(self, record: Record, becomes: tuple[Any, ...], afterwards: tuple[Request, ...], scope: Scope) -> None:
+        """Lays down what becomes of a record from now on."""
+        at, gone = self._clock.now(), not becomes
+        record.ahead.clear()
+        for each in becomes:
+            gone = isinstance(each, int | float)
+            if gone:
+                at += each
+            else:
+                sets = each if isinstance(each, dict) else {str(record.kind.status): each}
+                record.ahead.append(Phase(at, sets, scope))
+        if gone:
+            record.ahead.append(Phase(at, None, scope, afterwards))
+        while record.ahead and record.ahead[0].at <= self._clock.now():
+            self._apply(record, record.ahead.pop(0))
+
+    def _apply(self, record: Record, phase: Phase) -> None:
+        if phase.sets is None:
+            self.remove(record)
+            self.call(phase.calls, phase.scope)
+            return
+        scope = {**phase.scope, **self.scope(record=record.members)}
+        record.merge(filled(dict(phase.sets), scope))
+        record.merge({name: scope["now"] for name in self.table.changed if name in record.members})
+
+    def scope(self, **names: Any) -> dict[str, Any]:
+        """What expressions know."""
+        return {
+            "account": self.account,
+            "region": self.region,
+            "now": datetime.now(UTC).replace(tzinfo=None),
+            "records": _ByKind(self),
+            **names,
+        }
+
+    def call(self, requests: tuple[Request, ...], scope: Scope) -> dict[str, Any]:
+        """Makes calls to other services.
+
+        Returns:
+            What is known after them: ``scope`` and their answers, by their names.
+
+        Raises:
+            AwsError: when one fails.
+        """
+        known = dict(scope)
+        for request in requests:
+            if request.when and not found(request.when, known):
+                answer = None
+            elif request.each:
+                answer = [self._answer(request, {**known, "each": each}) for each in found(request.each, known) or ()]
+            else:
+                answer = self._answer(request, known)
+            if request.name:
+                known[request.name] = answer
+        return known
+
+    def _answer(self, request: Request, scope: Scope) -> Any:
+        method: Callable[..., Any] = getattr(
+            self._clients.client(request.service, self.region), xform_name(request.operation)
+        )
+        parameters = {name: value for name, value in filled(request.parameters, scope).items() if value is not None}
+        try:
+            return method(**parameters)
+        except ClientError as error:
+            code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
+            if code in request.ignore:
+                return None
+            told = request.error or Error("{code}", "{message}")
+            raise refused(told, {**scope, "code": code, "message": message}) from error
+
+
+def refused(error: Error, scope: Scope) -> AwsError:
+    """What AWS says, filled in."""
+    return AwsError(filled(error.code, scope), str(filled(error.message, scope)))
+
+
+class _ByKind:
+    """The records of a shelf for expressions, which ask by ``get``."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        self._shelf = shelf
+
+    def get(self, kind: str) -> list[dict[str, Any]]:
+        return [each.members for each in self._shelf.of(kind)]
