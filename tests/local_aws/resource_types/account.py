@@ -62,10 +62,9 @@ class Account:
 
 
 @contextmanager
-def account() -> Iterator[Account]:
-    """An empty account."""
-    clock = VirtualClock()
-    front = Front()
+def account(front: Front | None = None) -> Iterator[Account]:
+    """An empty account, behind a front of its own."""
+    front, clock = front or Front(), VirtualClock()
     with mock_aws(), fixed(front), front.installed():
         yield Account(Clients(REGION, clock))
 
