@@ -195,12 +195,14 @@ def _tell_failure(console: Console, demo: Demo, error: Exception) -> tuple[Path,
     logs = tuple(log for log in (demo.server.log, demo.cdk_log) if log.exists())
     for log in logs:
         console.rule(f"the end of {log}", align="left")
-        console.print(last_lines(log), markup=False, highlight=False)
+        console.print(last_lines(log), markup=False, highlight=False, soft_wrap=True)
     console.rule()
     died = demo.died
     ended = "ended in the middle of it" if demo.answered else "did not start"
     what = error if died is None else f"the local AWS {ended} (exit code {died})"
-    console.print(f"{demo.phase}: {what}; logs: {logs[0].parent if logs else '-'}", markup=False, highlight=False)
+    console.print(
+        f"{demo.phase}: {what}; logs: {logs[0].parent if logs else '-'}", markup=False, highlight=False, soft_wrap=True
+    )
     return logs
 
 

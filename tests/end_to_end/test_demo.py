@@ -30,9 +30,19 @@ def temporary(tmp_path: Path) -> Path:
 @pytest.fixture
 def demo(temporary: Path) -> Iterator[Demo]:
     """One that has just started, with settings of a user that would lead elsewhere."""
+    yield from started([sys.executable, "-m", "operations", "local", "demo"], temporary)
+
+
+@pytest.fixture
+def make_demo(temporary: Path) -> Iterator[Demo]:
+    """One that was started by make, whose set-up is taken as it is."""
+    yield from started(["make", "-o", ".venv/.synth", "-o", ".venv/.dev", "demo"], temporary)
+
+
+def started(command: list[str], temporary: Path) -> Iterator[Demo]:
     users = {"AWS_PROFILE": "prod", "AWS_ENDPOINT_URL_S3": "https://example.com", "HTTPS_PROXY": "http://127.0.0.1:9"}
     with subprocess.Popen(
-        [sys.executable, "-m", "operations", "local", "demo"],
+        command,
         cwd=ROOT,
         env={**os.environ, **users, "TMPDIR": str(temporary), "COLUMNS": "500"},
         stdin=subprocess.DEVNULL,
@@ -65,9 +75,9 @@ def server_in(temporary: Path) -> Server:
     return Server(folder)
 
 
-def test_it_deploys_shows_and_destroys_the_platform_and_leaves_nothing(demo: Demo, temporary: Path) -> None:
-    printed = rest(demo)
-    assert demo.wait() == 0, printed
+def test_it_deploys_shows_and_destroys_the_platform_and_leaves_nothing(make_demo: Demo, temporary: Path) -> None:
+    printed = rest(make_demo)
+    assert make_demo.wait() == 0, printed
     for shown in ("vision-1", "exploration", "/street-scenes", "g5.xlarge", "com.amazonaws.eu-west-1.s3", "Buckets"):
         assert shown in printed
     for stack in ("data", "network", "access", "lustre", "studio", "batch", "governance", "team-vision"):
