@@ -124,7 +124,6 @@ def _inventory(aws: LocalAws) -> dict[str, Any]:
             "describe_security_groups",
         ],
         "ecr": ["describe_repositories"],
-        "ecs": ["list_clusters"],
         "efs": ["describe_file_systems", "describe_access_points"],
         "events": ["list_rules"],
         "iam": ["list_roles"],
@@ -137,7 +136,14 @@ def _inventory(aws: LocalAws) -> dict[str, Any]:
         "ssm": ["describe_parameters"],
         "stepfunctions": ["list_state_machines"],
     }
-    found: dict[str, Any] = {"kms": [state for state in states if state != "PendingDeletion"]}
+    clusters = aws.client("ecs").describe_clusters(clusters=aws.client("ecs").list_clusters()["clusterArns"])[
+        "clusters"
+    ]
+    found: dict[str, Any] = {
+        # Both are still shown for a while after they are gone.
+        "kms": [state for state in states if state != "PendingDeletion"],
+        "ecs": [each["status"] for each in clusters if each["status"] != "INACTIVE"],
+    }
     for service, operations in asked.items():
         for operation in operations:
             answer = getattr(aws.client(service), operation)()
