@@ -76,7 +76,7 @@ def _operation(
     for name in operation.needs:
         if name not in table.kinds:
             yield f"{where}: needs: the table has no {name}"
-    text = " ".join(_texts(operation))
+    text = " ".join(_texts(kind, operation))
     for name in sorted(set(re.findall(r"\brecords\.(\w+)", text))):
         if name not in table.kinds:
             yield f"{where}: the table has no {name}"
@@ -101,8 +101,10 @@ def _is_used(
     return operation.does in ("create", "change") and kind.rename.get(parameter, parameter) in members
 
 
-def _texts(operation: Operation) -> Iterator[str]:
+def _texts(kind: Kind, operation: Operation) -> Iterator[str]:
     """The expressions of an operation."""
+    if operation.does == "create":
+        yield from expressions([dict(kind.defaults), dict(kind.sets), kind.resource])
     yield from (each for each in (operation.of, operation.only) if each)
     yield from operation.filters.values()
     for refusal in operation.refuses:

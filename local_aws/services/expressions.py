@@ -38,6 +38,19 @@ class Functions(functions.Functions):  # type: ignore[misc]  # jmespath has no t
         """The items whose key has one of the values."""
         return [each for each in items or () if each.get(key) in (values or ())]
 
+    @_takes(["array", "null"], ["string"], [])
+    def _func_having(self, items: list[Any] | None, key: str, value: Any) -> list[Any]:
+        """The items whose key is a list that has the value."""
+        return [each for each in items or () if value in each.get(key, ())]
+
+    @_takes([], ["string"])
+    def _func_gathered(self, value: Any, key: str) -> list[Any]:
+        """Everything that is anywhere under that key."""
+        if isinstance(value, dict):
+            inner = [each for name in value for each in self._func_gathered(value[name], key)]
+            return [*([value[key]] if key in value else []), *inner]
+        return [each for item in value for each in self._func_gathered(item, key)] if isinstance(value, list) else []
+
     @_takes(["array", "null"], ["array", "null"])
     def _func_missing(self, items: list[Any] | None, others: list[Any] | None) -> list[Any]:
         """The items that the others lack."""
@@ -69,6 +82,11 @@ class Functions(functions.Functions):  # type: ignore[misc]  # jmespath has no t
     def _func_lower(self, text: str) -> str:
         """The text in small letters."""
         return text.lower()
+
+    @_takes(["string"])
+    def _func_upper(self, text: str) -> str:
+        """The text in capitals."""
+        return text.upper()
 
     @_takes(["number"], ["number"])
     def _func_rest(self, number: int, divisor: int) -> int:
@@ -128,9 +146,20 @@ def check(template: Any) -> None:
     """
     for expression in expressions(template):
         try:
-            _compiled(expression)
+            parsed = _compiled(expression).parsed
         except jmespath.exceptions.JMESPathError as error:
             raise ValueError(f"{expression!r} is no jmespath: {error}") from error
+        if _looks_into_a_negation(parsed):
+            raise ValueError(f"{expression!r}: !a.b is (!a).b in jmespath; write !(a.b)")
+
+
+def _looks_into_a_negation(node: Any) -> bool:
+    if not isinstance(node, dict):
+        return False
+    children = node.get("children", [])
+    if node["type"] == "subexpression" and children[0]["type"] == "not_expression":
+        return True
+    return any(map(_looks_into_a_negation, children))
 
 
 def expressions(template: Any) -> Iterator[str]:

@@ -68,7 +68,7 @@ class Service:
             return self._does[operation.does](self._shelf(call), kind, operation, call.parameters)
 
     def _create(self, shelf: Shelf, kind: Kind, operation: Operation, request: Mapping[str, Any]) -> Answer:
-        scope = shelf.scope(request=request)
+        scope = shelf.scope(request=request, does=operation.does)
         self._check(shelf, kind, operation, scope)
         taken = self._taken(shelf, kind, scope)
         record = shelf.add(kind)
@@ -110,14 +110,14 @@ class Service:
         return taken
 
     def _show(self, shelf: Shelf, kind: Kind, operation: Operation, request: Mapping[str, Any]) -> Answer:
-        scope = shelf.scope(request=request)
+        scope = shelf.scope(request=request, does=operation.does)
         record = self._found(shelf, kind, operation, scope)
         self._check(shelf, kind, operation, scope, record)
         scope = shelf.call(operation.calls, scope)
         return self._shown(operation, record, scope)
 
     def _change(self, shelf: Shelf, kind: Kind, operation: Operation, request: Mapping[str, Any]) -> Answer:
-        scope = shelf.scope(request=request)
+        scope = shelf.scope(request=request, does=operation.does)
         record = self._found(shelf, kind, operation, scope)
         self._check(shelf, kind, operation, scope, record)
         scope = shelf.call(operation.calls, scope)
@@ -129,7 +129,7 @@ class Service:
         return self._shown(operation, record, scope)
 
     def _delete(self, shelf: Shelf, kind: Kind, operation: Operation, request: Mapping[str, Any]) -> Answer:
-        scope = shelf.scope(request=request)
+        scope = shelf.scope(request=request, does=operation.does)
         record = self._found(shelf, kind, operation, scope)
         self._check(shelf, kind, operation, scope, record)
         scope = shelf.call(operation.calls, scope)
@@ -139,7 +139,7 @@ class Service:
 
     def _list(self, shelf: Shelf, kind: Kind, operation: Operation, request: Mapping[str, Any]) -> Answer:
         assert operation.wrap is not None
-        scope = shelf.scope(request=request)
+        scope = shelf.scope(request=request, does=operation.does)
         self._check(shelf, kind, operation, scope)
         records = self._wanted(shelf, kind, operation, scope)
         order = lists.sorted_by(records, kind, self._members[kind.name], request)

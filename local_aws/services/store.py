@@ -112,8 +112,14 @@ class Shelf:
     def remove(self, record: Record) -> None:
         """Takes a record away at once."""
         record.ahead.clear()
-        if record in self._records:
-            self._records.remove(record)
+        if record not in self._records:
+            return
+        self._records.remove(record)
+        for kind, belongs in record.kind.takes.items():
+            values = filled(dict(belongs), self.scope(record=record.members))
+            for each in self.of(kind):
+                if all(each.members.get(name) == value for name, value in values.items()):
+                    self.remove(each)
 
     def settle(self) -> None:
         """Does what time has done since somebody last looked."""

@@ -135,6 +135,7 @@ class Kind:
         sets: members of a new record besides those of the request.
         rename: parameter to the member that it becomes.
         unset_by: the text that takes a member away when an update gives it.
+        takes: the records that go with it: kind to the members, with the values, by which they belong to it.
         missing: what AWS says when there is none.
         exists: what AWS says when there is one already.
         wrong: what AWS says when it is in the wrong state.
@@ -157,6 +158,7 @@ class Kind:
     sets: Mapping[str, Template] = field(default_factory=dict)
     rename: Mapping[str, str] = field(default_factory=dict)
     unset_by: str | None = None
+    takes: Mapping[str, Mapping[str, Template]] = field(default_factory=dict)
     source: str = ""
 
 
@@ -295,7 +297,7 @@ def _kind(place: _Place, name: str, given: object, errors: Mapping[str, Error], 
     row["operations"] = tuple(
         _operation(place.inside(operation), operation, each, ignores) for operation, each in row["operations"].items()
     )
-    for each in ("defaults", "sets", "resource"):
+    for each in ("defaults", "sets", "resource", "takes"):
         place.inside(each).template(row.get(each, ""))
     return Kind(name=name, **row)
 
