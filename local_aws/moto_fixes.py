@@ -13,7 +13,7 @@ from moto.batch.responses import BatchResponse
 from moto.iam.exceptions import NotFoundException
 from moto.iam.models import SERVICE_NAME_CONVERSION
 from moto.logs.metric_filters import MetricFilters
-from moto.s3.models import FakeBucket
+from moto.s3.models import FakeBucket, S3Backend
 
 from local_aws.errors import AwsError
 from local_aws.front import Answer, Call, Front
@@ -84,6 +84,18 @@ def _of_any_resource(original: Method) -> Method:
             return original(target_bucket=target_bucket, target_prefix=target_prefix)
 
     return log_permissions_enabled_policy
+
+
+def _delivering_later(_: Method) -> Method:
+    """Moto writes a request into the log before it answers it. AWS takes hours, longer than anything lasts here.
+
+    Source: AWS docs AmazonS3/latest/userguide/ServerLogs.html
+    """
+
+    def log_incoming_request(*_: object) -> None:
+        return None
+
+    return log_incoming_request
 
 
 def _with_service_role(original: Method) -> Method:
@@ -174,6 +186,7 @@ def _replacing_filter(original: Method) -> Method:
 _WRAPPERS: tuple[tuple[Any, str, Callable[[Method], Method]], ...] = (
     (FakeBucket, "get_permission", _unconditional_permission),
     (FakeBucket, "_log_permissions_enabled_policy", _of_any_resource),
+    (S3Backend, "log_incoming_request", _delivering_later),
     (BatchBackend, "create_compute_environment", _with_service_role),
     (BatchBackend, "update_compute_environment", _changing_resources),
     (BatchResponse, "createjobqueue", _keeping_limits),
