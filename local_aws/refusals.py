@@ -21,6 +21,7 @@ from typing import Any
 
 import jmespath  # type: ignore[import-untyped]
 import yaml
+from botocore import xform_name
 from botocore.exceptions import ClientError
 from jmespath.exceptions import JMESPathError  # type: ignore[import-untyped]
 from jmespath.functions import Functions, signature  # type: ignore[import-untyped]
@@ -119,7 +120,7 @@ def _read_row(row: dict[str, Any]) -> Refusal:
         *_BRACES.findall(row["code"] + row["message"]),
     ):
         try:
-            jmespath.compile(expression)
+            _compiled(expression)
         except JMESPathError as error:
             raise ValueError(f"refusals: {rule}: {expression!r} is no jmespath: {error}") from error
     operations = row["refuses"] if isinstance(row["refuses"], list) else [row["refuses"]]
@@ -165,9 +166,8 @@ class _Asked:
 
     def _answer(self, service: str, operation: str, parameters: Any) -> Any:
         client = self._clients.client(service, self._region)
-        method = {name: key for key, name in client.meta.method_to_api_mapping.items()}[operation]
         try:
-            return getattr(client, method)(**parameters)
+            return getattr(client, xform_name(operation))(**parameters)
         except ClientError as error:
             return error.response
 
@@ -189,10 +189,16 @@ class _Facts:
         return None if _lacks(parameters) else self._ask(ask.service, ask.operation, parameters)
 
     def search(self, expression: str) -> Any:
-        return jmespath.compile(expression).search(self, options=_OPTIONS)
+        return _compiled(expression).search(self, options=_OPTIONS)
 
     def filled(self, text: str) -> str:
         return _BRACES.sub(lambda field: str(self.search(field[1])), text)
+
+
+@cache
+def _compiled(expression: str) -> Any:
+    # jmespath itself keeps fewer than the table has.
+    return jmespath.compile(expression)
 
 
 def _lacks(parameters: Any) -> bool:
