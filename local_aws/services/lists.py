@@ -90,8 +90,12 @@ class Order:
         self._records = sorted(records, key=self._place, reverse=descending)
 
     def _place(self, record: Record) -> tuple[str, int]:
-        value = record.members.get(self._member) if self._member else ""
-        return value.isoformat() if isinstance(value, datetime) else str(value or ""), record.number
+        value = record.members.get(self._member) if self._member else None
+        if isinstance(value, datetime):
+            value = value.isoformat()
+        elif isinstance(value, int):
+            value = f"{value:020}"
+        return value or "", record.number
 
     def page(self, table: Table, size: int, token: str | None) -> tuple[list[Record], str | None]:
         """A page, and the token of the next one.

@@ -257,11 +257,19 @@ class Service:
         return shown
 
     def _tagged(self, call: Call) -> Record | None:
-        """The record whose tags a request is about; None: it is not one of ours."""
+        """The record whose tags a request is about; None: it is one of moto's.
+
+        Raises:
+            AwsError: when it is nobody's.
+        """
         assert self._table.tagging
         arn = call.parameters[self._table.tagging.arn]
-        records = self._shelf(call).all()
-        return next((each for each in records if each.kind.arn and each.members[each.kind.arn] == arn), None)
+        for record in self._shelf(call).all():
+            if record.kind.arn and record.members[record.kind.arn] == arn:
+                return record
+        if missing := self._table.tagging.missing:
+            raise refused(missing, {"arn": arn})
+        return None
 
     def _list_tags(self, call: Call) -> Answer | None:
         with self._lock:

@@ -173,6 +173,7 @@ class Tagging:
         add: the operation that sets tags.
         remove: the operation that takes tags away.
         list: the operation that tells them.
+        missing: what AWS says of an ARN that is nobody's; None: moto knows more of them.
     """
 
     arn: str
@@ -181,6 +182,7 @@ class Tagging:
     add: str
     remove: str
     list: str
+    missing: Error | None = None
 
 
 @dataclass(frozen=True)
@@ -227,7 +229,6 @@ def read(text: str) -> Table:
     place = place.inside(given["service"])
     errors = {name: _error(place.inside(name), each) for name, each in given["errors"].items()}
     pages = place.inside("pages").known(given["pages"], needs=("size", "limit", "token", "invalid"))
-    tagging = given.get("tagging")
     return Table(
         service=given["service"],
         kinds={
@@ -240,7 +241,7 @@ def read(text: str) -> Table:
         token=pages["token"],
         pages=pages["size"],
         invalid=_error(place.inside("pages"), pages["invalid"]),
-        tagging=Tagging(**place.inside("tagging").known(tagging, needs=_names(Tagging))) if tagging else None,
+        tagging=_tagging(place.inside("tagging"), given["tagging"]) if "tagging" in given else None,
         settles=tuple(_operation_name(each) for each in given.get("settles", ())),
     )
 
@@ -300,6 +301,12 @@ def _kind(place: _Place, name: str, given: object, errors: Mapping[str, Error], 
     for each in ("defaults", "sets", "resource", "takes"):
         place.inside(each).template(row.get(each, ""))
     return Kind(name=name, **row)
+
+
+def _tagging(place: _Place, given: object) -> Tagging:
+    row = place.known(given, needs=("arn", "tags", "keys", "add", "remove", "list"), may=("missing",))
+    missing = _error(place, row["missing"]) if "missing" in row else None
+    return Tagging(**{**row, "missing": missing})
 
 
 _DOES = ("create", "show", "list", "change", "delete")
