@@ -3,11 +3,11 @@
 import threading
 from functools import cache
 
-from local_aws.resource_types.resource_type import Clients, Made, Request, ResourceType
+from local_aws.resource_types.resource_type import Made, Request, ResourceType
 from local_aws.resource_types.rows import rows
 from local_aws.schemas import schema
 
-__all__ = ["Clients", "Made", "Request", "ResourceType", "find", "names"]
+__all__ = ["Made", "Request", "ResourceType", "find", "names"]
 
 _FINDING = threading.Lock()
 

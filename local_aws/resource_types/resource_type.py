@@ -6,12 +6,12 @@ import string
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 from botocore import xform_name
 from botocore.exceptions import ClientError
 
-from local_aws.clock import Clock
+from local_aws.clients import Clients
 from local_aws.errors import ResourceError
 from local_aws.resource_types import shapes
 from local_aws.resource_types.expressions import filled, found
@@ -23,17 +23,6 @@ INTERVAL = 5.0
 
 LIMIT = 3 * 3600.0
 """Seconds after which a resource counts as stuck."""
-
-
-class Clients(Protocol):
-    """Where the calls go."""
-
-    @property
-    def clock(self) -> Clock:
-        """What waiting goes by."""
-
-    def client(self, service: str) -> Any:
-        """The boto3 client of a service."""
 
 
 @dataclass(frozen=True)
@@ -186,8 +175,8 @@ class ResourceType:
             self._wait_until_gone(request, scope)
 
     def properties_of(self, step: Step) -> frozenset[str]:
-        """The properties whose change asks for a step."""
-        return step.of or step.roots() & self.schema.properties
+        """The properties whose change asks for a step: what only a new resource can have just tells which it is."""
+        return step.of or step.roots() & self.schema.properties - {*self.schema.create_only}
 
     @cached_property
     def created_with(self) -> Mapping[str, str]:

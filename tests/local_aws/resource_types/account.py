@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 from moto import mock_aws
 
+from local_aws import services
 from local_aws.clients import Clients
 from local_aws.clock import VirtualClock
 from local_aws.front import Front
@@ -65,6 +66,7 @@ class Account:
 def account(front: Front | None = None) -> Iterator[Account]:
     """An empty account, behind a front of its own."""
     front, clock = front or Front(), VirtualClock()
+    services.install(front, clock)
     with mock_aws(), fixed(front), front.installed():
         yield Account(Clients(REGION, clock))
 
