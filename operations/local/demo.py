@@ -1,7 +1,6 @@
 """The whole platform deployed, shown and destroyed."""
 
 import os
-import re
 import shutil
 import signal
 import tempfile
@@ -122,9 +121,9 @@ class Demo:
 
                 def told(line: str) -> None:
                     status.update(f"{self.phase}: {line.strip()[: self._console.width - 20]}")
-                    done = re.match(r"\s*✅\s+(trainyard-\S+?):?(?:\s|$)", line)
+                    _, done, what = line.partition("✅")
                     if done:
-                        self._console.print(f"  {done[1]}", highlight=False)
+                        self._console.print(f"  {what.strip()}", markup=False, highlight=False)
 
                 cli.run(*arguments, told=told, given_up=lambda: self.died is not None)
 

@@ -31,11 +31,15 @@ def show(console: Console, client: Client, things: Iterable[Thing]) -> None:
     """Prints what is there; ``things`` are counted, the rest is asked from the API."""
     console.print(studio(client))
     for section in SECTIONS:
-        rows = [tuple(map(str, row)) for row in section.rows(client)]
+        rows = sorted(tuple(map(str, row)) for row in section.rows(client))
         if rows:
             console.print(_table(section, rows))
     counts = Counter(kind for kind, _ in things)
-    console.print(", ".join(f"{number} {kind}" for kind, number in sorted(counts.items())))
+    console.print(", ".join(f"{kind}: {number}" for kind, number in sorted(counts.items(), key=_in_any_case)))
+
+
+def _in_any_case(counted: tuple[str, int]) -> str:
+    return counted[0].casefold()
 
 
 def studio(client: Client) -> Tree:
