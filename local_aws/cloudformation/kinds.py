@@ -44,7 +44,7 @@ class CustomResource:
 
     def replaces(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
         """Never beforehand: the program says so by another physical id."""
-        return old["ServiceToken"] != new["ServiceToken"]
+        return bool(old["ServiceToken"] != new["ServiceToken"])
 
     def create(self, request: Request) -> Made:
         """Makes a resource."""

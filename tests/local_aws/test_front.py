@@ -9,7 +9,7 @@ from moto import mock_aws
 from local_aws.errors import AwsError
 from local_aws.front import Answer, Call, Front
 
-PROTOCOLS = {
+PROTOCOLS: dict[str, tuple[str, str, dict[str, Any], dict[str, Any]]] = {
     "ec2": ("ec2", "CreatePlacementGroup", {"GroupName": "close"}, {"PlacementGroup": {"GroupName": "close"}}),
     "json": ("sagemaker", "DescribeSpace", {"DomainId": "d-1", "SpaceName": "a"}, {"SpaceName": "a"}),
     "query": ("cloudformation", "DescribeStacks", {"StackName": "a"}, {"Stacks": []}),
