@@ -94,18 +94,23 @@ def _is_used(
         return lists.understood(parameter, table, operation) or bool(
             lists.wanted_by(parameter, kind, operation, members)
         )
-    if parameter in kind.key or any(parameter in table.kinds[name].key for name in operation.needs):
+    if parameter in kind.key or any(
+        parameter in table.kinds[name].key for name, of in operation.needs.items() if not of
+    ):
         return True
-    if operation.does == "create" and parameter in ("Tags", "tags"):
+    if operation.does == "create" and parameter in _TAGS:
         return True
     return operation.does in ("create", "change") and kind.rename.get(parameter, parameter) in members
+
+
+_TAGS = ("Tags", "tags", "TagSpecifications")
 
 
 def _texts(kind: Kind, operation: Operation) -> Iterator[str]:
     """The expressions of an operation."""
     if operation.does == "create":
         yield from expressions([dict(kind.defaults), dict(kind.sets), kind.resource])
-    yield from (each for each in (operation.of, operation.only) if each)
+    yield from (each for each in (operation.of, operation.only, *operation.needs.values()) if each)
     yield from operation.filters.values()
     for refusal in operation.refuses:
         yield refusal.when

@@ -78,6 +78,16 @@ class Functions(functions.Functions):  # type: ignore[misc]  # jmespath has no t
         """One part of a text such as an ARN."""
         return None if text is None else text.split(separator)[index]
 
+    @_takes(["string"], ["string"], ["number"])
+    def _func_behind(self, text: str, separator: str, count: int) -> str:
+        """What is behind so many separators."""
+        return text.split(separator, count)[-1]
+
+    @_takes([])
+    def _func_lines(self, body: Any) -> list[str]:
+        """The lines of a text, as S3 gives it, without those that are empty."""
+        return [line.strip() for line in body.read().decode().splitlines() if line.strip()]
+
     @_takes(["string"])
     def _func_lower(self, text: str) -> str:
         """The text in small letters."""

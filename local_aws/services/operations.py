@@ -5,14 +5,16 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from botocore import xform_name
+
 from local_aws.clients import Clients
 from local_aws.clock import Clock
 from local_aws.front import Answer, Call, Front
 from local_aws.services import lists
 from local_aws.services.expressions import filled, found
-from local_aws.services.shapes import fit, outputs, record_members, shown_as, tags_as, tags_from
+from local_aws.services.shapes import fit, given_tags, outputs, record_members, shown_as, tags_as, tags_from
 from local_aws.services.store import Record, Shelf, refused
-from local_aws.services.table import Kind, Operation, Table
+from local_aws.services.table import Kind, Operation, Table, Tagging
 
 
 class Service:
@@ -47,7 +49,8 @@ class Service:
         for other in self._table.settles:
             front.check(*other, self._settle)
         if tagging := self._table.tagging:
-            front.handle(service, tagging.list, self._list_tags)
+            if tagging.list:
+                front.handle(service, tagging.list, self._list_tags)
             front.handle(service, tagging.add, self._add_tags)
             front.handle(service, tagging.remove, self._remove_tags)
 
@@ -82,7 +85,7 @@ class Service:
         scope = shelf.call(operation.calls, scope)
         self._set(record, operation.sets, scope)
         record.merge({name: scope["now"] for name in self._table.created if name in self._members[kind.name]})
-        record.tags = tags_from(request.get("Tags", request.get("tags")))
+        record.tags = given_tags(request)
         for each in taken:
             shelf.remove(each)
         shelf.keep(record)
@@ -148,6 +151,7 @@ class Service:
         answer: Answer = {operation.wrap: [self._record(operation, each, scope) for each in page]}
         if token:
             answer[self._table.token] = token
+        answer |= filled(dict(operation.answer), {**scope, "listed": records})
         return answer
 
     def _wanted(self, shelf: Shelf, kind: Kind, operation: Operation, scope: dict[str, Any]) -> list[Record]:
@@ -211,10 +215,13 @@ class Service:
         Raises:
             AwsError: the refusal.
         """
-        for name in operation.needs:
+        for name, of in operation.needs.items():
             parent = self._table.kinds[name]
-            if self._keyed(shelf, parent, scope["request"]) is None:
-                raise refused(parent.missing, self._named(parent, scope))
+            known = {**scope, "id": found(of, scope)} if of else self._named(parent, scope)
+            if (
+                self._identified(shelf, parent, known["id"]) if of else self._keyed(shelf, parent, scope["request"])
+            ) is None:
+                raise refused(parent.missing, {"kind": name, **known})
         scope = self._named(kind, scope)
         for refusal in operation.refuses:
             if found(refusal.when, scope):
@@ -256,47 +263,61 @@ class Service:
         shown: Answer = fit(shape, members)
         return shown
 
-    def _tagged(self, call: Call) -> Record | None:
-        """The record whose tags a request is about; None: it is one of moto's.
-
-        Raises:
-            AwsError: when it is nobody's.
-        """
-        assert self._table.tagging
-        arn = call.parameters[self._table.tagging.arn]
-        for record in self._shelf(call).all():
-            if record.kind.arn and record.members[record.kind.arn] == arn:
-                return record
-        if missing := self._table.tagging.missing:
-            raise refused(missing, {"arn": arn})
-        return None
-
     def _list_tags(self, call: Call) -> Answer | None:
         with self._lock:
-            record = self._tagged(call)
-            return self._tags(call, record) if record else None
-
-    def _tags(self, call: Call, record: Record) -> Answer:
-        assert self._table.tagging
-        name = self._table.tagging.tags
-        shape = outputs(self._table.service, call.operation).get(name)
-        return {name: tags_as(shape, record.tags)} if shape else {}
+            records, _ = self._tagged(call)
+            return self._tags(call, records[0]) if records else None
 
     def _add_tags(self, call: Call) -> Answer | None:
-        assert self._table.tagging
+        tagging = self._tagging
         with self._lock:
-            record = self._tagged(call)
-            if record is None:
-                return None
-            record.tags |= tags_from(call.parameters[self._table.tagging.tags])
-            return self._tags(call, record)
+            records, others = self._tagged(call)
+            for record in records:
+                record.tags |= tags_from(call.parameters[tagging.tags])
+            self._pass_on(call, others if records else [])
+            return self._tags(call, records[0]) if records else None
 
     def _remove_tags(self, call: Call) -> Answer | None:
-        assert self._table.tagging
         with self._lock:
-            record = self._tagged(call)
-            if record is None:
-                return None
-            for key in call.parameters[self._table.tagging.keys]:
-                record.tags.pop(key, None)
-            return {}
+            records, others = self._tagged(call)
+            for record in records:
+                # EC2 names keys as tags, with or without their values.
+                for key in call.parameters.get(self._tagging.keys, list(record.tags)):
+                    record.tags.pop(key["Key"] if isinstance(key, dict) else key, None)
+            self._pass_on(call, others if records else [])
+            return {} if records else None
+
+    @property
+    def _tagging(self) -> Tagging:
+        assert self._table.tagging
+        return self._table.tagging
+
+    def _tagged(self, call: Call) -> tuple[list[Record], list[str]]:
+        """The records whose tags a request is about, and the identifiers that are moto's.
+
+        Raises:
+            AwsError: when one is nobody's.
+        """
+        given = call.parameters[self._tagging.arn]
+        wanted = given if isinstance(given, list) else [given]
+        by_id = {
+            each.members.get(name): each
+            for each in self._shelf(call).all()
+            for name in (each.kind.arn, *each.kind.identifiers)
+            if name
+        }
+        others = [each for each in wanted if each not in by_id]
+        if others and self._tagging.missing:
+            raise refused(self._tagging.missing, {"arn": others[0]})
+        return [by_id[each] for each in wanted if each in by_id], others
+
+    def _pass_on(self, call: Call, others: list[str]) -> None:
+        """What is not ours of a request that is about several things."""
+        if others:
+            client = self._shelf(call).clients.client(call.service, call.region)
+            getattr(client, xform_name(call.operation))(**{**call.parameters, self._tagging.arn: others})
+
+    def _tags(self, call: Call, record: Record) -> Answer:
+        name = self._tagging.tags
+        shape = outputs(self._table.service, call.operation).get(name)
+        return {name: tags_as(shape, record.tags)} if shape else {}

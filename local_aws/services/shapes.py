@@ -78,6 +78,10 @@ def tags_as(shape: Shape, tags: Mapping[str, str]) -> Any:
 
 def tags_from(given: Any) -> dict[str, str]:
     """Tags from a map, or from a list of keys and values."""
-    if isinstance(given, dict):
-        return dict(given)
-    return dict(tuple(each.values()) for each in given or ())
+    return dict(given) if isinstance(given, dict) else dict(tuple(each.values()) for each in given or ())
+
+
+def given_tags(request: Mapping[str, Any]) -> dict[str, str]:
+    """The tags that a request gives to what it makes."""
+    specified = [tag for each in request.get("TagSpecifications", ()) for tag in each.get("Tags", ())]
+    return tags_from(request.get("Tags", request.get("tags", specified)))

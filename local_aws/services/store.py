@@ -89,7 +89,7 @@ class Shelf:
         self.account = account
         self.region = region
         self._clock = clock
-        self._clients = clients
+        self.clients = clients
         self._records: list[Record] = []
         self._numbers = count(1)
 
@@ -155,10 +155,11 @@ class Shelf:
 
     def scope(self, **names: Any) -> dict[str, Any]:
         """What expressions know."""
+        now = datetime.now(UTC).replace(tzinfo=None)
         return {
             "account": self.account,
             "region": self.region,
-            "now": datetime.now(UTC).replace(tzinfo=None),
+            "now": f"{now.isoformat()}Z" if self.table.text_times else now,
             "records": _ByKind(self),
             **names,
         }
@@ -186,7 +187,7 @@ class Shelf:
 
     def _answer(self, request: Request, scope: Scope) -> Any:
         method: Callable[..., Any] = getattr(
-            self._clients.client(request.service, self.region), xform_name(request.operation)
+            self.clients.client(request.service, self.region), xform_name(request.operation)
         )
         parameters = {name: value for name, value in filled(request.parameters, scope).items() if value is not None}
         try:

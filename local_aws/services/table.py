@@ -79,7 +79,8 @@ class Operation:
         does: ``create``, ``show``, ``list``, ``change`` or ``delete``.
         of: an expression that finds the identifier, when the request does not have the key's members by their names.
         states: the states of the record from which it goes.
-        needs: the kinds of which the request must name a record that is there.
+        needs: kinds of which the request must name a record that is there, to the expression that finds its identifier
+            when the request does not have the key's members by their names.
         refuses: when it is refused.
         calls: calls to other services, before the record changes.
         sets: members that it gives the record besides those of the request.
@@ -100,7 +101,7 @@ class Operation:
     does: str
     of: str | None = None
     states: tuple[str, ...] = ()
-    needs: tuple[str, ...] = ()
+    needs: Mapping[str, str | None] = field(default_factory=dict)
     refuses: tuple[Refusal, ...] = ()
     calls: tuple[Request, ...] = ()
     sets: Mapping[str, Template] = field(default_factory=dict)
@@ -167,12 +168,12 @@ class Tagging:
     """How records are tagged by their ARN.
 
     Args:
-        arn: the parameter with the ARN.
+        arn: the parameter with the ARN, or with a list of identifiers.
         tags: the parameter with the tags, and the member of the answer.
         keys: the parameter with the keys that are taken away.
         add: the operation that sets tags.
         remove: the operation that takes tags away.
-        list: the operation that tells them.
+        list: the operation that tells them; None: moto's does.
         missing: what AWS says of an ARN that is nobody's; None: moto knows more of them.
     """
 
@@ -181,7 +182,7 @@ class Tagging:
     keys: str
     add: str
     remove: str
-    list: str
+    list: str | None = None
     missing: Error | None = None
 
 
@@ -199,6 +200,7 @@ class Table:
         pages: how many a list gives at a time unless an operation says otherwise.
         invalid: what AWS says of a token that is none.
         tagging: how records are tagged.
+        text_times: whether times are texts in the model.
         settles: operations of other services that may see what time has done here.
     """
 
@@ -211,6 +213,7 @@ class Table:
     pages: int
     invalid: Error
     tagging: Tagging | None = None
+    text_times: bool = False
     settles: tuple[tuple[str, str], ...] = ()
 
 
@@ -224,7 +227,7 @@ def read(text: str) -> Table:
     given = place.known(
         yaml.safe_load(text),
         needs=("service", "errors", "pages", "records"),
-        may=("source", "created", "changed", "tagging", "settles", "ignores", "anchors"),
+        may=("source", "created", "changed", "tagging", "text_times", "settles", "ignores"),
     )
     place = place.inside(given["service"])
     errors = {name: _error(place.inside(name), each) for name, each in given["errors"].items()}
@@ -242,6 +245,7 @@ def read(text: str) -> Table:
         pages=pages["size"],
         invalid=_error(place.inside("pages"), pages["invalid"]),
         tagging=_tagging(place.inside("tagging"), given["tagging"]) if "tagging" in given else None,
+        text_times=given.get("text_times", False),
         settles=tuple(_operation_name(each) for each in given.get("settles", ())),
     )
 
@@ -304,7 +308,7 @@ def _kind(place: _Place, name: str, given: object, errors: Mapping[str, Error], 
 
 
 def _tagging(place: _Place, given: object) -> Tagging:
-    row = place.known(given, needs=("arn", "tags", "keys", "add", "remove", "list"), may=("missing",))
+    row = place.known(given, needs=("arn", "tags", "keys", "add", "remove"), may=("list", "missing"))
     missing = _error(place, row["missing"]) if "missing" in row else None
     return Tagging(**{**row, "missing": missing})
 
@@ -316,16 +320,22 @@ def _operation(place: _Place, name: str, given: object, ignores: tuple[str, ...]
     row = dict(place.known({"does": given} if isinstance(given, str) else given, needs=("does",), may=_OPERATION))
     if row["does"] not in _DOES:
         raise place.wrong(f"does: must be one of {', '.join(_DOES)}")
-    for each in ("states", "needs", "becomes"):
+    for each in ("states", "becomes"):
         row[each] = tuple(row.get(each, ()))
+    needs = row.get("needs", {})
+    row["needs"] = needs if isinstance(needs, dict) else dict.fromkeys(needs)
     for each in ("calls", "afterwards"):
         row[each] = tuple(_request(place.inside(each), call) for call in row.get(each, ()))
     for each in ("sets", "answer", "shows"):
         place.inside(each).template(row.get(each, {}))
     place.inside("becomes").template(list(row["becomes"]))
-    for each in ("of", "only"):
-        place.inside(each).expression(row.get(each))
-    for expression in (*row.get("filters", {}).values(), *row.get("named", {}).values()):
+    for expression in (
+        row.get("of"),
+        row.get("only"),
+        *row["needs"].values(),
+        *row.get("filters", {}).values(),
+        *row.get("named", {}).values(),
+    ):
         place.expression(expression)
     row["refuses"] = tuple(_refusal(place.inside("refuses"), each) for each in row.get("refuses", ()))
     row["ignores"] = (*ignores, *row.get("ignores", ()))
