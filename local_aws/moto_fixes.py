@@ -1,17 +1,21 @@
 """Where moto answers wrong: the smallest changes that put it right."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
+from functools import cache
 from typing import Any
 from unittest.mock import patch
 
 from moto.backends import get_backend
 from moto.batch.models import BatchBackend, JobDefinition, JobQueue
 from moto.batch.responses import BatchResponse
+from moto.iam.access_control import IAMPolicy, PermissionResult
+from moto.ec2.models.security_groups import SecurityGroupRule
+from moto.iam.aws_managed_policies import aws_managed_policies_data
 from moto.iam.exceptions import NotFoundException
-from moto.iam.models import SERVICE_NAME_CONVERSION
+from moto.iam.models import SERVICE_NAME_CONVERSION, AWSManagedPolicy
 from moto.logs.metric_filters import MetricFilters
 from moto.s3.models import FakeBucket, S3Backend
 
@@ -22,7 +26,11 @@ from local_aws.front import Answer, Call, Front
 @contextmanager
 def fixed(front: Front) -> Iterator[None]:
     """Puts moto right until the end of the block; a front is for one such block."""
-    front.handle("budgets", "UpdateBudget", _update_budget)
+    for (service, operation), handler in _HANDLERS.items():
+        if (service, operation) not in front.handlers:
+            front.handle(service, operation, handler)
+    for operation in _NAMING_A_POLICY:
+        front.check("iam", operation, _know_policy)
     with ExitStack() as patches:
         patches.enter_context(patch.dict(SERVICE_NAME_CONVERSION, {"batch": "Batch"}))
         for owner, name, wrapper in _WRAPPERS:
@@ -33,7 +41,6 @@ def fixed(front: Front) -> Iterator[None]:
 
 
 def _update_budget(call: Call) -> Answer:
-    """Moto lacks it."""
     budgets = get_backend("budgets")[call.account]["aws"].budgets[call.parameters["AccountId"]]
     new = call.parameters["NewBudget"]
     name = new["BudgetName"]
@@ -46,23 +53,59 @@ def _update_budget(call: Call) -> Answer:
     return {}
 
 
+def _delete_model_package_group(call: Call) -> Answer:
+    groups = get_backend("sagemaker")[call.account][call.region].model_package_groups
+    name = call.parameters["ModelPackageGroupName"]
+    if groups.pop(name, None) is None:
+        raise AwsError(
+            "ValidationException", f"ModelPackageGroup {call.arn(f'model-package-group/{name}')} does not exist."
+        )
+    return {}
+
+
+_HANDLERS: Mapping[tuple[str, str], Callable[[Call], Answer]] = {
+    ("budgets", "UpdateBudget"): _update_budget,
+    ("sagemaker", "DeleteModelPackageGroup"): _delete_model_package_group,
+}
+"""What moto lacks, unless somebody else answers it."""
+
+
+_NAMING_A_POLICY = ("AttachGroupPolicy", "AttachRolePolicy", "AttachUserPolicy", "GetPolicy", "GetPolicyVersion")
+
+
+def _know_policy(call: Call) -> None:
+    """Moto knows all of AWS's own policies or none, and all of them take it seconds: it learns them one by one."""
+    arn = str(call.parameters.get("PolicyArn"))
+    backend = get_backend("iam")[call.account]["aws"]
+    name = arn.rpartition("/")[2]
+    if arn in backend.managed_policies or name not in _policies_of_aws():
+        return
+    policy = AWSManagedPolicy.from_data(name, call.account, "us-east-1", _policies_of_aws()[name])
+    if policy.arn == arn:
+        backend.managed_policies[arn] = policy
+
+
+@cache
+def _policies_of_aws() -> dict[str, Any]:
+    policies: dict[str, Any] = json.loads(aws_managed_policies_data)
+    return policies
+
+
 Method = Callable[..., Any]
 
 
-def _unconditional_permission(original: Method) -> Method:
+def _unconditional_permission(_: Method) -> Method:
     """Moto reads no conditions: a policy that denies requests without TLS would deny them all."""
 
-    def get_permission(self: FakeBucket, action: str, resource: str) -> Any:
-        policy = self.policy
-        if policy is None:
-            return original(self, action, resource)
-        document = json.loads(policy)
+    def get_permission(self: FakeBucket, action: str, resource: str) -> PermissionResult:
+        if self.policy is None:
+            return PermissionResult.NEUTRAL
+        document = json.loads(self.policy)
         statements = document["Statement"]
         document["Statement"] = [
             each for each in (statements if isinstance(statements, list) else [statements]) if "Condition" not in each
         ]
-        with patch.object(self, "policy", json.dumps(document).encode()):
-            return original(self, action, resource)
+        return IAMPolicy(json.dumps(document)).is_action_permitted(action, resource)
 
     return get_permission
 
@@ -96,6 +139,17 @@ def _delivering_later(_: Method) -> Method:
         return None
 
     return log_incoming_request
+
+
+def _without_ports(original: Method) -> Method:
+    """Moto demands ports of every protocol that has a number, as ESP."""
+
+    def init(self: SecurityGroupRule, *args: Any, from_port: Any, to_port: Any, **kwargs: Any) -> None:
+        original(self, *args, from_port=from_port or 0, to_port=to_port or 0, **kwargs)
+        if from_port is None:
+            self.from_port = self.to_port = None
+
+    return init
 
 
 def _with_service_role(original: Method) -> Method:
@@ -187,6 +241,7 @@ _WRAPPERS: tuple[tuple[Any, str, Callable[[Method], Method]], ...] = (
     (FakeBucket, "get_permission", _unconditional_permission),
     (FakeBucket, "_log_permissions_enabled_policy", _of_any_resource),
     (S3Backend, "log_incoming_request", _delivering_later),
+    (SecurityGroupRule, "__init__", _without_ports),
     (BatchBackend, "create_compute_environment", _with_service_role),
     (BatchBackend, "update_compute_environment", _changing_resources),
     (BatchResponse, "createjobqueue", _keeping_limits),

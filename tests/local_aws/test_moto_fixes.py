@@ -1,3 +1,5 @@
+"""What is put right in moto."""
+
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -5,59 +7,121 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from local_aws import LocalAws
-
-LOCATION = {"LocationConstraint": "eu-west-1"}
-LOGGING = {"LoggingEnabled": {"TargetBucket": "access-logs", "TargetPrefix": "data/"}}
+from tests.local_aws.resource_types.account import Account, account
 
 
 @pytest.fixture
-def s3() -> Iterator[Any]:
-    with LocalAws() as aws:
-        client = aws.client("s3")
-        for bucket in ("datasets", "access-logs"):
-            client.create_bucket(Bucket=bucket, CreateBucketConfiguration=LOCATION)
-        yield client
+def here() -> Iterator[Account]:
+    """An empty account."""
+    with account() as made:
+        yield made
 
 
-def _policy(**statement: Any) -> str:
-    return json.dumps({"Version": "2012-10-17", "Statement": [{"Principal": "*", "Effect": "Deny", **statement}]})
+def _bucket_with(here: Account, statement: dict[str, Any]) -> str:
+    bucket = here.make("AWS::S3::Bucket", {}).physical_id
+    statement = {"Principal": "*", "Action": "s3:*", "Resource": f"arn:aws:s3:::{bucket}/*", **statement}
+    here.make("AWS::S3::BucketPolicy", {"Bucket": bucket, "PolicyDocument": {"Statement": [statement]}})
+    return bucket
 
 
-def _delivery(resource: Any) -> str:
-    service = {"Service": "logging.s3.amazonaws.com"}
-    return _policy(Effect="Allow", Principal=service, Action="s3:PutObject", Resource=resource)
+def test_a_policy_that_denies_only_requests_without_tls_denies_no_others(here: Account) -> None:
+    bucket = _bucket_with(here, {"Effect": "Deny", "Condition": {"Bool": {"aws:SecureTransport": "false"}}})
+    here.clients.client("s3").put_object(Bucket=bucket, Key="a", Body=b"a")
 
 
-def test_a_policy_that_denies_requests_without_tls_denies_no_others(s3: Any) -> None:
-    denial = _policy(Action="s3:*", Resource="*", Condition={"Bool": {"aws:SecureTransport": "false"}})
-    s3.put_bucket_policy(Bucket="datasets", Policy=denial)
-    s3.put_object(Bucket="datasets", Key="file")
-
-
-def test_a_policy_that_denies_everything_does(s3: Any) -> None:
-    s3.put_bucket_policy(Bucket="datasets", Policy=_policy(Action="s3:*", Resource="*"))
+def test_a_policy_that_denies_everything_still_does(here: Account) -> None:
+    bucket = _bucket_with(here, {"Effect": "Deny"})
     with pytest.raises(ClientError, match="403"):
-        s3.get_object(Bucket="datasets", Key="file")
+        here.clients.client("s3").put_object(Bucket=bucket, Key="a", Body=b"a")
 
 
-@pytest.mark.parametrize("resource", ["arn:aws:s3:::access-logs/*", ["arn:aws:s3:::access-logs/*"]])
-def test_logs_are_delivered_where_a_policy_lets_them(s3: Any, resource: Any) -> None:
-    s3.put_bucket_policy(Bucket="access-logs", Policy=_delivery(resource))
-    s3.put_bucket_logging(Bucket="datasets", BucketLoggingStatus=LOGGING)
-    assert s3.get_bucket_logging(Bucket="datasets")["LoggingEnabled"]["TargetBucket"] == "access-logs"
+def test_a_budget_that_is_not_there_is_not_changed(here: Account) -> None:
+    budget = {"BudgetName": "a", "BudgetType": "COST", "TimeUnit": "MONTHLY"}
+    with pytest.raises(ClientError, match="Unable to update budget: a - the budget doesn't exist"):
+        here.clients.client("budgets").update_budget(AccountId="123456789012", NewBudget=budget)
 
 
-@pytest.mark.parametrize("policy", [None, _delivery(["arn:aws:s3:::datasets/*"])])
-def test_logs_are_delivered_nowhere_else(s3: Any, policy: str | None) -> None:
-    if policy:
-        s3.put_bucket_policy(Bucket="access-logs", Policy=policy)
-    with pytest.raises(ClientError, match="InvalidTargetBucketForLogging"):
-        s3.put_bucket_logging(Bucket="datasets", BucketLoggingStatus=LOGGING)
+def test_a_budget_changes(here: Account) -> None:
+    budgets = here.clients.client("budgets")
+    budget = {"BudgetName": "a", "BudgetType": "COST", "TimeUnit": "MONTHLY"}
+    limits = [{"BudgetLimit": {"Amount": amount, "Unit": "USD"}} for amount in ("1", "2")]
+    budgets.create_budget(AccountId="123456789012", Budget={**budget, **limits[0]})
+    budgets.update_budget(AccountId="123456789012", NewBudget={**budget, **limits[1]})
+    answer = budgets.describe_budget(AccountId="123456789012", BudgetName="a")
+    assert answer["Budget"]["BudgetLimit"]["Amount"] == "2"
 
 
-def test_logs_do_not_come_at_once(s3: Any) -> None:
-    s3.put_bucket_policy(Bucket="access-logs", Policy=_delivery("arn:aws:s3:::access-logs/*"))
-    s3.put_bucket_logging(Bucket="datasets", BucketLoggingStatus=LOGGING)
-    s3.put_object(Bucket="datasets", Key="file")
-    assert s3.list_objects_v2(Bucket="access-logs")["KeyCount"] == 0
+def test_a_group_of_models_that_is_not_there_is_not_deleted(here: Account) -> None:
+    with pytest.raises(ClientError, match="model-package-group/a does not exist"):
+        here.clients.client("sagemaker").delete_model_package_group(ModelPackageGroupName="a")
+
+
+def _environment(here: Account) -> str:
+    vpc = here.make("AWS::EC2::VPC", {"CidrBlock": "10.0.0.0/16"}).physical_id
+    subnet = here.make("AWS::EC2::Subnet", {"VpcId": vpc, "CidrBlock": "10.0.1.0/24"}).physical_id
+    group = here.make("AWS::EC2::SecurityGroup", {"VpcId": vpc, "GroupDescription": "a"}).physical_id
+    resources = {"Type": "FARGATE", "MaxvCpus": 4, "Subnets": [subnet], "SecurityGroupIds": [group]}
+    made = here.make("AWS::Batch::ComputeEnvironment", {"Type": "MANAGED", "ComputeResources": resources})
+    return made.physical_id
+
+
+def test_a_compute_environment_without_a_role_has_that_of_the_service(here: Account) -> None:
+    environment = _environment(here)
+    answer = here.clients.client("batch").describe_compute_environments(computeEnvironments=[environment])
+    role = answer["computeEnvironments"][0]["serviceRole"]
+    assert role == "arn:aws:iam::123456789012:role/aws-service-role/batch.amazonaws.com/AWSServiceRoleForBatch"
+
+
+def test_two_compute_environments_share_that_role(here: Account) -> None:
+    _environment(here)
+    _environment(here)
+    roles = here.clients.client("iam").list_roles(PathPrefix="/aws-service-role/")["Roles"]
+    assert [each["RoleName"] for each in roles] == ["AWSServiceRoleForBatch"]
+
+
+def test_a_compute_environment_keeps_what_it_is_changed_to(here: Account) -> None:
+    environment, batch = _environment(here), here.clients.client("batch")
+    batch.update_compute_environment(computeEnvironment=environment, computeResources={"maxvCpus": 8})
+    answer = batch.describe_compute_environments(computeEnvironments=[environment])
+    assert answer["computeEnvironments"][0]["computeResources"]["maxvCpus"] == 8
+
+
+def test_a_queue_keeps_the_limits_of_its_jobs(here: Account) -> None:
+    limit = {"Action": "CANCEL", "MaxTimeSeconds": 3600, "Reason": "a", "State": "RUNNABLE"}
+    order = [{"Order": 1, "ComputeEnvironment": _environment(here)}]
+    made = here.make(
+        "AWS::Batch::JobQueue",
+        {"Priority": 1, "ComputeEnvironmentOrder": order, "JobStateTimeLimitActions": [limit]},
+    )
+    (queue,) = here.clients.client("batch").describe_job_queues(jobQueues=[made.physical_id])["jobQueues"]
+    assert queue["jobStateTimeLimitActions"][0]["maxTimeSeconds"] == 3600
+
+
+def test_a_job_definition_keeps_its_priority_and_nodes(here: Account) -> None:
+    container = {"Image": "a", "Vcpus": 1, "Memory": 8}
+    nodes = {"MainNode": 0, "NumNodes": 2, "NodeRangeProperties": [{"TargetNodes": "0:", "Container": container}]}
+    properties = {"Type": "multinode", "SchedulingPriority": 5, "NodeProperties": nodes}
+    made = here.make("AWS::Batch::JobDefinition", properties)
+    batch = here.clients.client("batch")
+    (definition,) = batch.describe_job_definitions(jobDefinitions=[made.physical_id])["jobDefinitions"]
+    assert definition["schedulingPriority"] == 5
+    assert definition["nodeProperties"]["numNodes"] == 2
+
+
+def test_a_metric_filter_that_is_put_again_is_one(here: Account) -> None:
+    log = here.make("AWS::Logs::LogGroup", {}).physical_id
+    logs = here.clients.client("logs")
+    metric = {"metricName": "a", "metricNamespace": "b", "metricValue": "1"}
+    for pattern in ("A", "B"):
+        logs.put_metric_filter(logGroupName=log, filterName="f", filterPattern=pattern, metricTransformations=[metric])
+    filters = logs.describe_metric_filters(logGroupName=log)["metricFilters"]
+    assert [each["filterPattern"] for each in filters] == ["B"]
+
+
+def test_a_policy_need_not_be_a_list_of_statements(here: Account) -> None:
+    bucket = here.make("AWS::S3::Bucket", {}).physical_id
+    statement = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": f"arn:aws:s3:::{bucket}/*"}
+    s3 = here.clients.client("s3")
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Statement": statement}))
+    with pytest.raises(ClientError, match="403"):
+        s3.put_object(Bucket=bucket, Key="a", Body=b"a")
