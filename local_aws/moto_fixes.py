@@ -11,8 +11,8 @@ from unittest.mock import patch
 from moto.backends import get_backend
 from moto.batch.models import BatchBackend, JobDefinition, JobQueue
 from moto.batch.responses import BatchResponse
-from moto.iam.access_control import IAMPolicy, PermissionResult
 from moto.ec2.models.security_groups import SecurityGroupRule
+from moto.iam.access_control import IAMPolicy, PermissionResult
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 from moto.iam.exceptions import NotFoundException
 from moto.iam.models import SERVICE_NAME_CONVERSION, AWSManagedPolicy
@@ -144,8 +144,17 @@ def _delivering_later(_: Method) -> Method:
 def _without_ports(original: Method) -> Method:
     """Moto demands ports of every protocol that has a number, as ESP."""
 
-    def init(self: SecurityGroupRule, *args: Any, from_port: Any, to_port: Any, **kwargs: Any) -> None:
-        original(self, *args, from_port=from_port or 0, to_port=to_port or 0, **kwargs)
+    def init(
+        self: SecurityGroupRule,
+        ec2_backend: Any,
+        ip_protocol: str,
+        group_id: str,
+        from_port: Any,
+        to_port: Any,
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
+        original(self, ec2_backend, ip_protocol, group_id, from_port or 0, to_port or 0, *args, **kwargs)
         if from_port is None:
             self.from_port = self.to_port = None
 
