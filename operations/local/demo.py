@@ -92,7 +92,7 @@ class Demo:
             with self._told("destroy"):
                 cdk("destroy", "--all", *self._options(), "--force")
             with self._told("verify"):
-                self._verify(client, things(client, environment.account) - before, kept)
+                verify(self._console, things(client, environment.account) - before, kept, waiting_keys(client))
 
     def stop(self) -> None:
         """Ends the server, if it is ours."""
@@ -136,20 +136,6 @@ class Demo:
         self._console.print(f"[bold]{phase}[/bold]")
         yield
         self._console.print(f"  {time.monotonic() - started:.1f} s", highlight=False)
-
-    def _verify(self, client: Client, left: set[Thing], kept: set[str]) -> None:
-        expected = {thing for thing in left if thing[1] in kept}
-        names = _listed(left - expected)
-        if names:
-            raise DemoError(f"still there: {names}")
-        self._console.print(f"  still there: the stack {BOOTSTRAP_STACK} and what it made", highlight=False)
-        if expected:
-            self._console.print(f"  kept, as the environment says: {_listed(expected)}", highlight=False)
-        waiting = waiting_keys(client)
-        if waiting:
-            self._console.print(
-                f"  deleted once their waiting time is over: keys {', '.join(waiting)}", highlight=False
-            )
 
 
 def demonstrate(target_in: Callable[[Path], Target], console: Console, since: float | None = None) -> int:
@@ -236,6 +222,30 @@ def check_account(client: Client, account: str, endpoint: str) -> None:
     found = client("sts").get_caller_identity()["Account"]
     if found != account:
         raise DemoError(f"{endpoint}: is account {found}, and the environment is for {account}: nothing was deployed")
+
+
+def verify(console: Console, left: set[Thing], kept: set[str], waiting: list[str]) -> None:
+    """Tells what is left of a deployment that was destroyed.
+
+    Args:
+        console: for what is told.
+        left: what is there and was not before.
+        kept: the ids of what may be.
+        waiting: the keys that wait for their deletion.
+
+    Raises:
+        DemoError: when something else is left.
+    """
+    expected = {thing for thing in left if thing[1] in kept}
+    if left - expected:
+        raise DemoError(f"still there: {_listed(left - expected)}")
+    told = [f"still there: the stack {BOOTSTRAP_STACK} and what it made"]
+    if expected:
+        told.append(f"kept, as the environment says: {_listed(expected)}")
+    if waiting:
+        told.append(f"deleted once their waiting time is over: keys: {', '.join(waiting)}")
+    for line in told:
+        console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
 
 
 def retained(client: Client, stacks: list[StackTemplate]) -> set[str]:

@@ -98,12 +98,12 @@ def test_the_death_of_the_server_is_told_in_one_line(demo: Demo, temporary: Path
     assert {each.name for each in server.log.parent.iterdir()} == {"server.log", "cdk.log"}
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interruption_leaves_nothing(demo: Demo, temporary: Path, number: signal.Signals) -> None:
-    until(demo, "bootstrap")
+@pytest.mark.parametrize(("number", "phase"), [(signal.SIGINT, "bootstrap"), (signal.SIGTERM, "synth")])
+def test_an_interruption_leaves_nothing(demo: Demo, temporary: Path, number: signal.Signals, phase: str) -> None:
+    until(demo, phase)
     server = server_in(temporary)
     demo.send_signal(number)
-    assert "bootstrap: interrupted" in rest(demo)
+    assert f"{phase}: interrupted" in rest(demo)
     assert demo.wait() == 1
     assert not server.lives()
     assert list(temporary.iterdir()) == []

@@ -14,7 +14,9 @@ from moto import mock_aws
 from rich.console import Console
 
 from environments import load
+from local_aws import LocalAws
 from operations import __main__ as command
+from operations.assembly import StackTemplate
 from operations.errors import InputError
 from operations.local import commands, demo, inventory
 from operations.local.cdk_cli import CdkCli, CdkError
@@ -381,6 +383,39 @@ def test_input_that_cannot_be_used_keeps_nothing(temporary: Path) -> None:
     with pytest.raises(InputError):
         demo.demonstrate(lambda folder: target_of("local", folder, endpoint=AWS), Console(quiet=True))
     assert list(temporary.iterdir()) == []
+
+
+def test_what_is_left_behind_is_an_error() -> None:
+    with pytest.raises(demo.DemoError, match=r"^still there: buckets: b, keys: k$"):
+        demo.verify(Console(quiet=True), {("keys", "k"), ("buckets", "b"), ("buckets", "kept")}, {"kept"}, [])
+
+
+def test_what_is_kept_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    demo.verify(Console(), {("buckets", "kept")}, {"kept"}, ["waits"])
+    assert capsys.readouterr().out.splitlines() == [
+        "  still there: the stack CDKToolkit and what it made",
+        "  kept, as the environment says: buckets: kept",
+        "  deleted once their waiting time is over: keys: waits",
+    ]
+
+
+def test_what_a_template_retains_may_be_left() -> None:
+    template = {
+        "Resources": {
+            "Kept": {"Type": "AWS::S3::Bucket", "DeletionPolicy": "Retain"},
+            "Gone": {"Type": "AWS::S3::Bucket"},
+        }
+    }
+    with LocalAws(account=ACCOUNT, region=REGION) as aws:
+        stacks = aws.client("cloudformation")
+        stacks.create_stack(StackName="one", TemplateBody=json.dumps(template))
+        ids = {
+            each["LogicalResourceId"]: each["PhysicalResourceId"]
+            for each in stacks.describe_stack_resources(StackName="one")["StackResources"]
+        }
+        found = demo.retained(demo.clients(), [StackTemplate("One", "one", REGION, template, ())])
+    assert ids["Kept"] in found
+    assert ids["Gone"] not in found
 
 
 # ---- what is there ----
