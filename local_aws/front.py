@@ -5,12 +5,15 @@ handler, one that AWS would refuse is refused, and everything else goes on to mo
 written with moto's own parsers and serializers, which follow botocore's service models.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 from unittest.mock import patch
 
+from moto.backends import get_backend
 from moto.core.model import OperationModel
 from moto.core.parse import PROTOCOL_PARSERS
 from moto.core.request import determine_request_protocol
@@ -117,13 +120,43 @@ class Front:
                 answer = AwsError("ValidationException", f"The local AWS does not have {name}.{operation.name}")
             return _written(self, operation, answer)
 
-        with patch.object(BaseResponse, "call_action", call_action):
+        with ExitStack() as patches:
+            patches.enter_context(patch.object(BaseResponse, "call_action", call_action))
+            for service in {service for service, _ in self.handlers}:
+                paths = _paths_of(service)
+                patches.enter_context(patch.dict(paths, self._missing(service, paths)))
             yield
+
+    def _missing(self, service: str, paths: Mapping[str, Any]) -> dict[str, Any]:
+        """The paths of our operations that moto does not know: it would answer 404 before it asks us."""
+        uris = {
+            get_service_model(service).operation_model(operation).http.get("requestUri", "/").partition("?")[0]
+            for each, operation in self.handlers
+            if each == service
+        }
+        known = [re.compile(path.format("")) for path in paths]
+        answers = next(iter(paths.values()))
+        return {
+            f"{{0}}{re.sub(_LABEL, '[^/]+', uri)}$": answers
+            for uri in uris
+            if not any(path.fullmatch(uri) for path in known)
+        }
 
     @staticmethod
     def _must_exist(service: str, operation: str) -> None:
         if operation not in get_service_model(service).operation_names:
             raise ValueError(f"{service}.{operation}: botocore knows no such operation")
+
+
+_LABEL = re.compile(r"\{[^}]+\}")
+"""A part of a path that is a parameter."""
+
+
+def _paths_of(service: str) -> dict[str, Any]:
+    """What moto answers by: expressions for paths, to what answers."""
+    backend = get_backend(service).backend  # type: ignore[call-overload]  # any service
+    paths: dict[str, Any] = import_module(f"{backend.__module__.removesuffix('.models')}.urls").url_paths
+    return paths
 
 
 def _parsed(response: BaseResponse, operation: OperationModel, in_path: dict[str, Any]) -> dict[str, Any]:

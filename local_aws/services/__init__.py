@@ -4,6 +4,7 @@ import threading
 
 from local_aws.clock import Clock
 from local_aws.front import Front
+from local_aws.services import in_moto
 from local_aws.services.check import tables
 from local_aws.services.operations import Service
 
@@ -18,3 +19,4 @@ def install(front: Front, clock: Clock) -> None:
     lock = threading.RLock()
     for table in tables():
         Service(table, clock, lock).install(front)
+    in_moto.install(front, clock)

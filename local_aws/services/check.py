@@ -71,7 +71,7 @@ def _operation(
     yield from _unknown_members(where, operation.answer, outputs(table.service, operation.name))
     for sets in (operation.sets, *(each for each in operation.becomes if isinstance(each, dict))):
         yield from _unknown_members(where, sets, members)
-    for request in (*operation.calls, *operation.afterwards):
+    for request in (*operation.asks, *operation.calls, *operation.afterwards):
         yield from _request(where, request)
     for name in operation.needs:
         if name not in table.kinds:
@@ -115,7 +115,7 @@ def _texts(kind: Kind, operation: Operation) -> Iterator[str]:
     for refusal in operation.refuses:
         yield refusal.when
         yield from expressions(refusal.error.message)
-    for request in (*operation.calls, *operation.afterwards):
+    for request in (*operation.asks, *operation.calls, *operation.afterwards):
         yield from (each for each in (request.each, request.when) if each)
         yield from expressions(request.parameters)
     yield from expressions([dict(operation.sets), dict(operation.answer), dict(operation.shows), [*operation.becomes]])

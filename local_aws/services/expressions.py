@@ -6,6 +6,7 @@ lists hold more of them; numbers and booleans are themselves.
 
 import secrets
 import string
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any, TypeVar
@@ -32,11 +33,6 @@ class Functions(functions.Functions):  # type: ignore[misc]  # jmespath has no t
     def _func_where(self, items: list[Any] | None, key: str, value: Any) -> list[Any]:
         """The items whose key has that value (a JMESPath filter cannot see the scope)."""
         return [each for each in items or () if each.get(key) == value]
-
-    @_takes(["array", "null"], ["string"], ["array", "null"])
-    def _func_among(self, items: list[Any] | None, key: str, values: list[Any] | None) -> list[Any]:
-        """The items whose key has one of the values."""
-        return [each for each in items or () if each.get(key) in (values or ())]
 
     @_takes(["array", "null"], ["string"], [])
     def _func_having(self, items: list[Any] | None, key: str, value: Any) -> list[Any]:
@@ -107,6 +103,11 @@ class Functions(functions.Functions):  # type: ignore[misc]  # jmespath has no t
     def _func_plus(self, number: int, other: int) -> int:
         """The sum."""
         return number + other
+
+    @_takes()
+    def _func_uuid(self) -> str:
+        """A random UUID."""
+        return str(uuid.uuid4())
 
     @_takes(["number"])
     def _func_hex(self, length: int) -> str:

@@ -72,6 +72,7 @@ class Service:
 
     def _create(self, shelf: Shelf, kind: Kind, operation: Operation, request: Mapping[str, Any]) -> Answer:
         scope = shelf.scope(request=request, does=operation.does)
+        scope = shelf.call(operation.asks, scope)
         self._check(shelf, kind, operation, scope)
         taken = self._taken(shelf, kind, scope)
         record = shelf.add(kind)
@@ -115,6 +116,7 @@ class Service:
     def _show(self, shelf: Shelf, kind: Kind, operation: Operation, request: Mapping[str, Any]) -> Answer:
         scope = shelf.scope(request=request, does=operation.does)
         record = self._found(shelf, kind, operation, scope)
+        scope = shelf.call(operation.asks, scope)
         self._check(shelf, kind, operation, scope, record)
         scope = shelf.call(operation.calls, scope)
         return self._shown(operation, record, scope)
@@ -122,6 +124,7 @@ class Service:
     def _change(self, shelf: Shelf, kind: Kind, operation: Operation, request: Mapping[str, Any]) -> Answer:
         scope = shelf.scope(request=request, does=operation.does)
         record = self._found(shelf, kind, operation, scope)
+        scope = shelf.call(operation.asks, scope)
         self._check(shelf, kind, operation, scope, record)
         scope = shelf.call(operation.calls, scope)
         record.merge(self._own(kind, request))
@@ -134,6 +137,7 @@ class Service:
     def _delete(self, shelf: Shelf, kind: Kind, operation: Operation, request: Mapping[str, Any]) -> Answer:
         scope = shelf.scope(request=request, does=operation.does)
         record = self._found(shelf, kind, operation, scope)
+        scope = shelf.call(operation.asks, scope)
         self._check(shelf, kind, operation, scope, record)
         scope = shelf.call(operation.calls, scope)
         self._set(record, operation.sets, scope)
@@ -143,6 +147,7 @@ class Service:
     def _list(self, shelf: Shelf, kind: Kind, operation: Operation, request: Mapping[str, Any]) -> Answer:
         assert operation.wrap is not None
         scope = shelf.scope(request=request, does=operation.does)
+        scope = shelf.call(operation.asks, scope)
         self._check(shelf, kind, operation, scope)
         records = self._wanted(shelf, kind, operation, scope)
         order = lists.sorted_by(records, kind, self._members[kind.name], request)
@@ -166,9 +171,10 @@ class Service:
         if operation.only:
             records = [each for each in records if found(operation.only, {**scope, "record": each.members})]
         for parameter, value in request.items():
-            if not lists.understood(parameter, self._table, operation):
-                wanted = lists.wanted_by(parameter, kind, operation, members)
-                assert wanted, parameter
+            if lists.understood(parameter, self._table, operation):
+                continue
+            # A parameter that asks for nothing by itself is one that an expression looks at.
+            if wanted := lists.wanted_by(parameter, kind, operation, members):
                 records = [each for each in records if wanted(each, value)]
         return records
 

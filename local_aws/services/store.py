@@ -155,11 +155,10 @@ class Shelf:
 
     def scope(self, **names: Any) -> dict[str, Any]:
         """What expressions know."""
-        now = datetime.now(UTC).replace(tzinfo=None)
         return {
             "account": self.account,
             "region": self.region,
-            "now": f"{now.isoformat()}Z" if self.table.text_times else now,
+            "now": _TIMES[self.table.times](datetime.now(UTC)),
             "records": _ByKind(self),
             **names,
         }
@@ -198,6 +197,14 @@ class Shelf:
                 return None
             told = request.error or Error("{code}", "{message}")
             raise refused(told, {**scope, "code": code, "message": message}) from error
+
+
+_TIMES: Mapping[str, Callable[[datetime], Any]] = {
+    # As moto reads the times of requests.
+    "timestamp": lambda now: now.replace(tzinfo=None),
+    "text": lambda now: f"{now.replace(tzinfo=None).isoformat()}Z",
+    "millis": lambda now: int(now.timestamp() * 1000),
+}
 
 
 def refused(error: Error, scope: Scope) -> AwsError:

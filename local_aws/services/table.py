@@ -81,6 +81,7 @@ class Operation:
         states: the states of the record from which it goes.
         needs: kinds of which the request must name a record that is there, to the expression that finds its identifier
             when the request does not have the key's members by their names.
+        asks: questions to other services, whose answers the refusals may look at.
         refuses: when it is refused.
         calls: calls to other services, before the record changes.
         sets: members that it gives the record besides those of the request.
@@ -102,6 +103,7 @@ class Operation:
     of: str | None = None
     states: tuple[str, ...] = ()
     needs: Mapping[str, str | None] = field(default_factory=dict)
+    asks: tuple[Request, ...] = ()
     refuses: tuple[Refusal, ...] = ()
     calls: tuple[Request, ...] = ()
     sets: Mapping[str, Template] = field(default_factory=dict)
@@ -200,7 +202,7 @@ class Table:
         pages: how many a list gives at a time unless an operation says otherwise.
         invalid: what AWS says of a token that is none.
         tagging: how records are tagged.
-        text_times: whether times are texts in the model.
+        times: what times are in the model: ``timestamp``, ``text`` or ``millis``.
         settles: operations of other services that may see what time has done here.
     """
 
@@ -213,7 +215,7 @@ class Table:
     pages: int
     invalid: Error
     tagging: Tagging | None = None
-    text_times: bool = False
+    times: str = "timestamp"
     settles: tuple[tuple[str, str], ...] = ()
 
 
@@ -227,7 +229,7 @@ def read(text: str) -> Table:
     given = place.known(
         yaml.safe_load(text),
         needs=("service", "errors", "pages", "records"),
-        may=("source", "created", "changed", "tagging", "text_times", "settles", "ignores"),
+        may=("source", "created", "changed", "tagging", "times", "settles", "ignores"),
     )
     place = place.inside(given["service"])
     errors = {name: _error(place.inside(name), each) for name, each in given["errors"].items()}
@@ -245,7 +247,7 @@ def read(text: str) -> Table:
         pages=pages["size"],
         invalid=_error(place.inside("pages"), pages["invalid"]),
         tagging=_tagging(place.inside("tagging"), given["tagging"]) if "tagging" in given else None,
-        text_times=given.get("text_times", False),
+        times=given.get("times", "timestamp"),
         settles=tuple(_operation_name(each) for each in given.get("settles", ())),
     )
 
@@ -324,7 +326,7 @@ def _operation(place: _Place, name: str, given: object, ignores: tuple[str, ...]
         row[each] = tuple(row.get(each, ()))
     needs = row.get("needs", {})
     row["needs"] = needs if isinstance(needs, dict) else dict.fromkeys(needs)
-    for each in ("calls", "afterwards"):
+    for each in ("asks", "calls", "afterwards"):
         row[each] = tuple(_request(place.inside(each), call) for call in row.get(each, ()))
     for each in ("sets", "answer", "shows"):
         place.inside(each).template(row.get(each, {}))

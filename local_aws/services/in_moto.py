@@ -1,0 +1,190 @@
+"""Operations that moto lacks on things that moto keeps."""
+
+from functools import partial
+from typing import Any
+
+from botocore import xform_name
+from botocore.exceptions import ClientError
+from moto.backends import get_backend
+from moto.batch.models import JobQueue
+
+from local_aws.clients import Clients
+from local_aws.clock import Clock
+from local_aws.errors import AwsError
+from local_aws.front import Answer, Call, Front, Handler
+
+
+def install(front: Front, clock: Clock) -> None:
+    """Lets them be answered."""
+    for operation, handler in _SAGEMAKER.items():
+        front.handle("sagemaker", operation, handler)
+    batch = _Batch(clock)
+    front.handle("batch", "CreateJobQueue", batch.create_queue)
+    front.handle("batch", "UpdateJobQueue", batch.update_queue)
+    for bulk, single in _BULK.items():
+        front.handle("batch", bulk, partial(batch.one_by_one, xform_name(single)))
+
+
+def _group(call: Call) -> Any:
+    """A model package group of moto.
+
+    Raises:
+        AwsError: when there is none.
+    """
+    name = call.parameters["ModelPackageGroupName"]
+    group = _sagemaker(call).model_package_groups.get(name)
+    if group is None:
+        arn = call.arn(f"model-package-group/{name}")
+        raise AwsError("ValidationException", f"ModelPackageGroup {arn} does not exist.")
+    return group
+
+
+def _sagemaker(call: Call) -> Any:
+    return get_backend("sagemaker")[call.account][call.region]
+
+
+def _delete_group(call: Call) -> Answer:
+    group, backend = _group(call), _sagemaker(call)
+    if any(each.model_package_group_name == group.model_package_group_name for each in backend.model_packages.values()):
+        raise AwsError(
+            "ConflictException", f"Model Package Group {group.arn} cannot be deleted: it still has Model Packages."
+        )
+    del backend.model_package_groups[group.model_package_group_name]
+    return {}
+
+
+def _put_policy(call: Call) -> Answer:
+    group = _group(call)
+    group.resource_policy = call.parameters["ResourcePolicy"]
+    return {"ModelPackageGroupArn": group.arn}
+
+
+def _policy(call: Call) -> str:
+    policy: str | None = getattr(_group(call), "resource_policy", None)
+    if policy is None:
+        name = call.parameters["ModelPackageGroupName"]
+        raise AwsError("ValidationException", f"Cannot find Model Package Group Policy for {name}.")
+    return policy
+
+
+def _get_policy(call: Call) -> Answer:
+    return {"ResourcePolicy": _policy(call)}
+
+
+def _delete_policy(call: Call) -> Answer:
+    _policy(call)
+    del _group(call).resource_policy
+    return {}
+
+
+def _delete_package(call: Call) -> Answer:
+    backend, name = _sagemaker(call), call.parameters["ModelPackageName"]
+    arn = backend.model_package_name_mapping.get(name, name)
+    if arn not in backend.model_packages:
+        raise AwsError("ValidationException", f"ModelPackage {name} does not exist.")
+    del backend.model_packages[arn]
+    return {}
+
+
+_SAGEMAKER: dict[str, Handler] = {
+    "DeleteModelPackage": _delete_package,
+    "DeleteModelPackageGroup": _delete_group,
+    "PutModelPackageGroupPolicy": _put_policy,
+    "GetModelPackageGroupPolicy": _get_policy,
+    "DeleteModelPackageGroupPolicy": _delete_policy,
+}
+
+
+class _ServiceQueue(JobQueue):
+    """A job queue of service environments."""
+
+    def __init__(self, call: Call, backend: Any) -> None:
+        given = call.parameters
+        super().__init__(
+            given["jobQueueName"],
+            given["priority"],
+            given.get("state", "ENABLED"),
+            [],
+            [],
+            given.get("schedulingPolicyArn"),
+            backend,
+            given.get("tags"),
+        )
+        self.type = given.get("jobQueueType", "SAGEMAKER_TRAINING")
+        self.service_environments = given["serviceEnvironmentOrder"]
+        self.limits = given.get("jobStateTimeLimitActions", [])
+
+    def describe(self) -> dict[str, Any]:
+        """As moto's, with what it lacks."""
+        more = {"jobQueueType": self.type, "serviceEnvironmentOrder": self.service_environments}
+        return {**super().describe(), **more}
+
+
+class _Batch:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def create_queue(self, call: Call) -> Answer | None:
+        """Moto knows no queues of service environments; the others are its own."""
+        given = call.parameters
+        if not given.get("serviceEnvironmentOrder"):
+            return None
+        if given.get("computeEnvironmentOrder"):
+            raise AwsError(
+                "ClientException", "serviceEnvironmentOrder and computeEnvironmentOrder cannot both be specified"
+            )
+        backend = get_backend("batch")[call.account][call.region]
+        if backend.get_job_queue_by_name(given["jobQueueName"]):
+            raise AwsError("ClientException", f"Job queue {given['jobQueueName']} already exists")
+        self._name_by_arn(call)
+        queue = _ServiceQueue(call, backend)  # type: ignore[abstract]  # so is moto's own
+        backend._job_queues[queue.arn] = queue  # noqa: SLF001 (moto has no other way in)
+        return {"jobQueueName": queue.name, "jobQueueArn": queue.arn}
+
+    def update_queue(self, call: Call) -> Answer | None:
+        """Changes what moto does not know, and leaves the rest to it."""
+        queue = get_backend("batch")[call.account][call.region].get_job_queue(call.parameters["jobQueue"])
+        if isinstance(queue, _ServiceQueue) and "serviceEnvironmentOrder" in call.parameters:
+            self._name_by_arn(call)
+            queue.service_environments = call.parameters["serviceEnvironmentOrder"]
+        return None
+
+    def one_by_one(self, single: str, call: Call) -> Answer:
+        """Does for each job what the operation for one job does.
+
+        A job that does not exist counts as done. Source: AWS docs batch/latest/APIReference/API_TerminateJobs.html.
+        """
+        jobs, reason = call.parameters["jobs"], call.parameters["reason"]
+        if len(jobs) > 50:
+            raise AwsError("ClientException", "There can be 50 jobs at most")
+        successful, errors = [], []
+        for job in jobs:
+            try:
+                getattr(self._client(call), single)(jobId=job.rpartition("/")[2], reason=reason)
+                successful.append(job)
+            except ClientError as error:
+                told = error.response["Error"]
+                if "does not exist" in told["Message"]:
+                    successful.append(job)
+                else:
+                    errors.append({"job": job, "code": told["Code"], "message": told["Message"]})
+        return {"successful": successful, "errors": errors}
+
+    def _name_by_arn(self, call: Call) -> None:
+        """Names the service environments by their ARNs, as AWS does.
+
+        Raises:
+            AwsError: when one does not exist.
+        """
+        for each in call.parameters["serviceEnvironmentOrder"]:
+            wanted = each["serviceEnvironment"]
+            answer = self._client(call).describe_service_environments(serviceEnvironments=[wanted])
+            if not answer["serviceEnvironments"]:
+                raise AwsError("ClientException", f"Service environment {wanted} does not exist")
+            each["serviceEnvironment"] = answer["serviceEnvironments"][0]["serviceEnvironmentArn"]
+
+    def _client(self, call: Call) -> Any:
+        return Clients(call.region, self._clock).client("batch")
+
+
+_BULK = {"CancelJobs": "CancelJob", "TerminateJobs": "TerminateJob", "TerminateServiceJobs": "TerminateServiceJob"}
