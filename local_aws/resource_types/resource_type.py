@@ -4,12 +4,12 @@ import copy
 import random
 import string
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from botocore import xform_name
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from local_aws.clients import Clients
 from local_aws.errors import ResourceError
@@ -38,6 +38,7 @@ class Request:
         properties: its properties, resolved.
         tags: the stack's tags.
         clients: where the calls go.
+        old_tags: the stack's tags before an update.
     """
 
     logical_id: str
@@ -48,6 +49,7 @@ class Request:
     properties: Mapping[str, Any]
     tags: Mapping[str, str]
     clients: Clients
+    old_tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -130,10 +132,8 @@ class ResourceType:
             if self._run_changed(request, steps, scope) | self._tag(request, scope, created=True):
                 self._ready(request, scope)
             return self._made(request, scope)
-        except ClientError as error:
+        except (ClientError, BotoCoreError, ResourceError) as error:
             raise ResourceError(_said(error), scope["id"]) from error
-        except ResourceError as error:
-            raise ResourceError(error.message, scope["id"]) from error
 
     def update(self, request: Request, physical_id: str, old_properties: Mapping[str, Any]) -> Made:
         """Changes a resource in place and waits until it is ready.
@@ -201,7 +201,7 @@ class ResourceType:
         explicit = (step.roots() | step.of) & self.schema.properties
         shape = shapes.operation(step.call).input_shape
         taken = dict.fromkeys(explicit, "")
-        for name in self.schema.properties - explicit - step.leave:
+        for name in self.schema.properties - explicit - step.leave - {*(self.row.not_sent or ())}:
             parameter = shapes.member(shape, name)
             if parameter and parameter not in step.parameters:
                 taken[name] = parameter
@@ -228,7 +228,8 @@ class ResourceType:
         }
         new, old = self._effective(request.properties), self._effective(old_properties)
         given = self.schema.coerced(request.properties)
-        self._add_tags(request, new, given)
+        for properties, tags in ((new, request.tags), (given, request.tags), (old, request.old_tags)):
+            self._add_tags(properties, tags)
         if self.row.name and self.row.name.property not in given:
             made = generated if physical_id is None else found(self.row.name.of, scope)
             for each in (new, given, *([old] if physical_id else [])):
@@ -237,19 +238,16 @@ class ResourceType:
         scope["old"] = self._renamed(old)
         return {**self._renamed(new), **scope}
 
-    def _add_tags(self, request: Request, *properties: dict[str, Any]) -> None:
+    def _add_tags(self, properties: dict[str, Any], tags: Mapping[str, str]) -> None:
         name = self.tag_property
-        if not name or not request.tags:
+        if not name or not tags:
             return
-        for each in properties:
-            if self.schema.is_map(name):
-                each[name] = {**request.tags, **each.get(name, {})}
-            else:
-                own = each.get(name, [])
-                keys = {tag["Key"] for tag in own}
-                each[name] = own + [
-                    {"Key": key, "Value": value} for key, value in request.tags.items() if key not in keys
-                ]
+        if self.schema.is_map(name):
+            properties[name] = {**tags, **properties.get(name, {})}
+            return
+        own = properties.get(name, [])
+        keys = {tag["Key"] for tag in own}
+        properties[name] = own + [{"Key": key, "Value": value} for key, value in tags.items() if key not in keys]
 
     def _generated(self, request: Request) -> str:
         letters = "".join(random.choices(string.ascii_uppercase + string.digits, k=12))  # noqa: S311 (no secret)
@@ -261,7 +259,8 @@ class ResourceType:
     def _renamed(self, properties: Mapping[str, Any]) -> dict[str, Any]:
         made = copy.deepcopy(dict(properties))
         for path in self.row.not_sent or ():
-            _move(made, path.split("/"), None)
+            if "/" in path:
+                _move(made, path.split("/"), None)
         # What is inside first: paths are those of the schema.
         for path, target in sorted((self.row.rename or {}).items(), key=lambda each: -each[0].count("/")):
             _move(made, path.split("/"), target.split("/"))
@@ -280,7 +279,10 @@ class ResourceType:
                 raise ResourceError(f"Properties/{name}: the local AWS cannot change it in place: {reason}")
 
     def _physical_id(self, scope: Scope) -> str:
-        return str(found(self.row.id or "generated", scope))
+        physical_id = found(self.row.id or "generated", scope)
+        if physical_id is None:
+            raise LookupError(f"{self.name}: the answer has no {self.row.id}")
+        return str(physical_id)
 
     def _changed(self, scope: Scope, names: Any) -> bool:
         return any(scope.get(name) != scope["old"].get(name) for name in names)
@@ -290,6 +292,8 @@ class ResourceType:
         for step in steps:
             names = self.properties_of(step)
             if self._changed(scope, names):
+                if scope["record"] is None and self.row.read:
+                    scope["record"] = self._record(request, scope)
                 unset = step.unset and all(scope.get(name) is None for name in names)
                 self._run(request, step.unset if unset else step, scope)
                 ran = True
@@ -397,6 +401,7 @@ class ResourceType:
         for record in self._looks(request, scope):
             if record is None:
                 return
+            # Every service that can fail to delete has such a state: "Delete_Failed", "DELETE_FAILED", "DeleteFailed".
             failed = found(self.row.ready.value, {**scope, "record": record}) if self.row.ready else None
             if isinstance(failed, str) and "delet" in failed.lower() and "fail" in failed.lower():
                 raise ResourceError(f"Resource of type '{self.name}' with identifier '{scope['id']}' is {failed}.")
@@ -460,7 +465,9 @@ def _means(error: ClientError, gone: tuple[str, ...]) -> bool:
     return False
 
 
-def _said(error: ClientError) -> str:
+def _said(error: Exception) -> str:
+    if not isinstance(error, ClientError):
+        return str(error)
     details = error.response["Error"]
     return f'Resource handler returned message: "{details["Message"]}" (HandlerErrorCode: {details["Code"]})'
 

@@ -1,6 +1,7 @@
 """How rows are carried out."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from threading import Thread
 from typing import Any
 
@@ -103,8 +104,8 @@ def test_a_bucket_has_small_letters(here: Account) -> None:
 
 def test_a_name_is_not_longer_than_the_service_takes(here: Account) -> None:
     request = here.request({})
-    long = type(request)(**{**vars(request), "logical_id": "L" * 100})
-    assert len(kind("AWS::S3::Bucket").create(long).physical_id) == 63
+    made = kind("AWS::S3::Bucket").create(replace(request, logical_id="L" * 100))
+    assert len(made.physical_id) == 63
 
 
 def test_the_name_of_a_fifo_queue_ends_as_it_must(here: Account) -> None:
@@ -161,6 +162,14 @@ def test_maps_of_tags_take_the_stack_s_too(here: Account) -> None:
     kind("AWS::SSM::Parameter").create(here.request(properties, {"a": "stack", "b": "stack"}))
     answer = here.clients.client("ssm").list_tags_for_resource(ResourceType="Parameter", ResourceId="a")
     assert {each["Key"]: each["Value"] for each in answer["TagList"]} == {"a": "own", "b": "stack"}
+
+
+def test_a_tag_that_the_stack_no_longer_has_is_taken_away(here: Account) -> None:
+    tested, properties = kind("AWS::EC2::VPC"), {"CidrBlock": "10.0.0.0/16"}
+    made = tested.create(here.request(properties, {"a": "1", "b": "1"}))
+    request = replace(here.request(properties, {"b": "2"}), old_tags={"a": "1", "b": "1"})
+    tested.update(request, made.physical_id, properties)
+    assert _vpc_tags(here, made.physical_id) == {"b": "2"}
 
 
 # Changes
@@ -289,7 +298,8 @@ PROPERTIES = {"Name": "n", "Type": "String", "Value": "v"}
 def _thing(**changes: object) -> ResourceType:
     published = schema("AWS::SSM::Parameter")
     assert published is not None
-    return ResourceType("AWS::SSM::Parameter", row("t", {**THING, **changes}), published)
+    given = {key: value for key, value in {**THING, **changes}.items() if value is not None}
+    return ResourceType("AWS::SSM::Parameter", row("t", given), published)
 
 
 def _create(states: list[str], **changes: object) -> tuple[Made, float]:
@@ -413,3 +423,58 @@ def test_several_threads_make_resources_at_once(here: Account) -> None:
     for each in threads:
         each.join()
     assert len(set(made)) == 8
+
+
+# Deletion of types for which CloudFormation keeps something until then
+
+
+def test_a_key_is_deleted_after_the_days_of_its_template(here: Account) -> None:
+    properties = {"PendingWindowInDays": "7"}
+    made = here.make("AWS::KMS::Key", properties)
+    kind("AWS::KMS::Key").delete(here.request(properties), made.physical_id)
+    key = here.clients.client("kms").describe_key(KeyId=made.physical_id)["KeyMetadata"]
+    assert (key["DeletionDate"] - key["CreationDate"]).days in (6, 7)
+
+
+def _repository_with_an_image(here: Account, properties: dict[str, Any]) -> str:
+    name = here.make("AWS::ECR::Repository", properties).physical_id
+    here.clients.client("ecr").put_image(
+        repositoryName=name,
+        imageManifest='{"schemaVersion": 2, "layers": []}',
+        imageManifestMediaType="application/vnd.oci.image.manifest.v1+json",
+        imageTag="a",
+    )
+    return name
+
+
+def test_a_repository_with_images_is_not_deleted(here: Account) -> None:
+    name = _repository_with_an_image(here, {})
+    with pytest.raises(ClientError, match="RepositoryNotEmptyException"):
+        kind("AWS::ECR::Repository").delete(here.request({}), name)
+
+
+def test_a_repository_that_is_emptied_on_delete_is_deleted(here: Account) -> None:
+    name = _repository_with_an_image(here, {"EmptyOnDelete": True})
+    kind("AWS::ECR::Repository").delete(here.request({"EmptyOnDelete": True}), name)
+    assert here.clients.client("ecr").describe_repositories()["repositories"] == []
+
+
+def test_an_address_goes_to_its_instance(here: Account) -> None:
+    instance = here.make("AWS::EC2::Instance", {"ImageId": "ami-12c6146b", "InstanceType": "t3.micro"}).physical_id
+    here.make("AWS::EC2::EIP", {"Domain": "vpc", "InstanceId": instance})
+    (address,) = here.clients.client("ec2").describe_addresses()["Addresses"]
+    assert address["InstanceId"] == instance
+
+
+def test_a_request_that_botocore_refuses_after_it_was_made_says_who_it_is(here: Account) -> None:
+    step = {"call": "ssm.AddTagsToResource", "of": "Description", "with": {"ResourceId": "id"}}
+    with pytest.raises(ResourceError, match="Missing required parameter") as raised:
+        _thing(ready=None, then=[step], create={"call": "ssm.PutParameter", "leave": "Description"}).create(
+            here.request({**PROPERTIES, "Description": "a"})
+        )
+    assert raised.value.physical_id == "n"
+
+
+def test_an_answer_without_a_physical_id_is_a_fault_of_the_row() -> None:
+    with pytest.raises(LookupError, match=r"^AWS::SSM::Parameter: the answer has no answer.Nothing$"):
+        _create(["ready"], id="answer.Nothing")
