@@ -46,7 +46,7 @@ def _up(arguments: argparse.Namespace) -> None:
     server = Server(STATE)
     running = server.start(environment.account, clock=arguments.clock, port=arguments.port).wait()
     print(f"{running.url} (account {environment.account}, process {running.pid}, log {server.log})")
-    print('in a shell: eval "$(.venv/bin/python -m operations local env)"')
+    print('to use it in a shell: source .venv/bin/activate; eval "$(python -m operations local env)"')
 
 
 def _down(_: argparse.Namespace) -> None:
