@@ -1,6 +1,7 @@
 """Where moto answers wrong: the smallest changes that put it right."""
 
 import json
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
@@ -173,11 +174,15 @@ def _with_service_role(original: Method) -> Method:
     return create_compute_environment
 
 
+_MAKING_ROLE = threading.Lock()
+
+
 def _batch_role(backend: BatchBackend) -> str:
-    try:
-        role = backend.iam_backend.get_role("AWSServiceRoleForBatch")
-    except NotFoundException:
-        role = backend.iam_backend.create_service_linked_role("batch.amazonaws.com", "", "")
+    with _MAKING_ROLE:
+        try:
+            role = backend.iam_backend.get_role("AWSServiceRoleForBatch")
+        except NotFoundException:
+            role = backend.iam_backend.create_service_linked_role("batch.amazonaws.com", "", "")
     return str(role.arn)
 
 
