@@ -1,0 +1,54 @@
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from botocore import xform_name
+from botocore.exceptions import ClientError
+from moto import mock_aws
+
+from local_aws import services
+from local_aws.clients import Clients
+from local_aws.clock import VirtualClock
+from local_aws.front import Front
+
+REGION = "eu-west-1"
+
+
+@dataclass
+class Aws:
+    """An empty account with our services."""
+
+    front: Front
+    clock: VirtualClock
+    clients: Clients
+
+    def __call__(self, operation: str, **parameters: Any) -> Any:
+        """Calls an operation, as ``sagemaker.CreateDomain``."""
+        service, _, name = operation.partition(".")
+        answer = getattr(self.clients.client(service), xform_name(name))(**parameters)
+        return {key: value for key, value in answer.items() if key != "ResponseMetadata"}
+
+    def refusal(self, operation: str, **parameters: Any) -> str:
+        """The error of a call, as ``Code: message``."""
+        with pytest.raises(ClientError) as refused:
+            self(operation, **parameters)
+        error = refused.value.response["Error"]
+        return f"{error['Code']}: {error['Message']}"
+
+    def wait(self, seconds: float) -> None:
+        self.clock.sleep(seconds)
+
+    def subnet(self) -> str:
+        return str(self("ec2.DescribeSubnets")["Subnets"][0]["SubnetId"])
+
+    def interfaces(self) -> list[Any]:
+        return list(self("ec2.DescribeNetworkInterfaces")["NetworkInterfaces"])
+
+
+@pytest.fixture
+def aws() -> Iterator[Aws]:
+    front, clock = Front(), VirtualClock()
+    services.install(front, clock)
+    with mock_aws(), front.installed():
+        yield Aws(front, clock, Clients(REGION, clock))

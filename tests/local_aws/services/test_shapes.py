@@ -1,0 +1,89 @@
+"""Each operation is called once, and what it answers is held against botocore's model."""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import jmespath  # type: ignore[import-untyped]
+import pytest
+import yaml
+from botocore.validate import ParamValidator
+from moto import mock_aws
+from moto.core.utils import get_service_model
+
+from local_aws import services
+from local_aws.clients import Clients
+from local_aws.clock import VirtualClock
+from local_aws.front import Answer, Call, Front, Handler
+from tests.local_aws.services.conftest import REGION, Aws
+
+LIVES: Mapping[str, Any] = yaml.safe_load(Path(__file__).with_name("lives.yaml").read_text())
+
+
+class Checked(Front):
+    """A front that looks at every answer of ours."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answered: set[str] = set()
+        self.problems: list[str] = []
+
+    def handle(self, service: str, operation: str, handler: Handler) -> None:
+        def answer(call: Call) -> Answer | None:
+            self.answered.add(operation)
+            given = handler(call)
+            shape = get_service_model(service).operation_model(operation).output_shape
+            if given is not None and (given or shape):
+                assert shape, f"{operation} answers nothing"
+                report = ParamValidator().validate(given, shape).generate_report()
+                # Services give empty lists of tags, whatever their models say.
+                lines = [line for line in report.splitlines() if "Tags, value: 0, valid min length" not in line]
+                self.problems += [f"{operation}: {line}" for line in lines]
+            return given
+
+        super().handle(service, operation, answer)
+
+
+@pytest.fixture
+def front() -> Checked:
+    return Checked()
+
+
+@pytest.fixture
+def aws(front: Checked) -> Iterator[Aws]:
+    clock = VirtualClock()
+    services.install(front, clock)
+    with mock_aws(), front.installed():
+        yield Aws(front, clock, Clients(REGION, clock))
+
+
+@pytest.mark.parametrize("service", sorted(LIVES))
+def test_every_operation_answers_in_its_shape(aws: Aws, front: Checked, service: str) -> None:
+    live(aws, LIVES[service])
+    assert front.problems == []
+    assert {name for each, name in front.handlers if each == service} - front.answered == set()
+
+
+def test_every_service_is_called(front: Checked) -> None:
+    services.install(front, VirtualClock())
+    assert {service for service, _ in front.handlers} == set(LIVES)
+
+
+def live(aws: Aws, steps: list[Any]) -> None:
+    kept: dict[str, str] = {}
+    for step in steps:
+        if "wait" in step:
+            aws.wait(step["wait"])
+            continue
+        answer = aws(step["call"], **_filled(step.get("with", {}), kept))
+        for name, expression in step.get("keep", {}).items():
+            kept[name] = jmespath.search(expression, answer)
+
+
+def _filled(value: Any, kept: Mapping[str, str]) -> Any:
+    if isinstance(value, dict):
+        return {name: _filled(each, kept) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_filled(each, kept) for each in value]
+    return re.sub(r"\$\{(\w+)\}", lambda name: kept[name[1]], value) if isinstance(value, str) else value
