@@ -130,6 +130,8 @@ def _update_termination_protection(engine: Engine, call: Call) -> Shape:
 def _describe_stacks(engine: Engine, call: Call) -> Shape:
     name = call.parameters.get("StackName")
     stacks = [engine.find(name)] if name else engine.live()
+    for stack in stacks if name else ():
+        engine.let_end(stack)
     return _page(call, "Stacks", [stack.description() for stack in stacks])
 
 

@@ -114,7 +114,7 @@ class Deployment:
         for old, new in reversed(self._done.changed):
             self._stack.say_of(old, "UPDATE_IN_PROGRESS")
             try:
-                request = self._request(old)
+                request = self._request(old, new)
                 self._world.kind_of(old.type).update(request, old.physical_id or "", new.properties)
                 self._stack.say_of(old, "UPDATE_COMPLETE")
             except FAILURES as error:
@@ -177,12 +177,12 @@ class Deployment:
     def _change(self, kind: Kind, old: StackResource, new: StackResource) -> None:
         new.physical_id = old.physical_id
         self._stack.say_of(new, "UPDATE_IN_PROGRESS")
-        made = kind.update(self._request(new), old.physical_id or "", old.properties)
+        made = kind.update(self._request(new, old), old.physical_id or "", old.properties)
         self._take(new, made)
         with self._lock:
             if made.physical_id == old.physical_id:
                 self._done.changed.append((old, new))
-            else:  # custom resources alone say so only now
+            else:  # custom resources and job definitions say so only now
                 self._done.replaced.append((old, new))
         self._stack.say_of(new, "UPDATE_COMPLETE")
 
@@ -213,8 +213,8 @@ class Deployment:
         with self._lock:
             self._stack.resources[resource.logical_id] = resource
 
-    def _request(self, resource: StackResource) -> Request:
-        return request_for(self._world, self._stack, resource)
+    def _request(self, resource: StackResource, before: StackResource | None = None) -> Request:
+        return request_for(self._world, self._stack, resource, before)
 
 
 FAILURES = (AwsError, ResourceError, ClientError, BotoCoreError)
@@ -229,8 +229,8 @@ def said(error: Exception) -> str:
     return error.message if isinstance(error, AwsError) else str(error)
 
 
-def request_for(world: World, stack: Stack, resource: StackResource) -> Request:
-    """What a resource type is told of a resource."""
+def request_for(world: World, stack: Stack, resource: StackResource, before: StackResource | None = None) -> Request:
+    """What a resource type is told of a resource, and of what it was before."""
     return Request(
         logical_id=resource.logical_id,
         stack_name=stack.name,
@@ -240,6 +240,7 @@ def request_for(world: World, stack: Stack, resource: StackResource) -> Request:
         properties=resource.properties,
         tags=resource.tags,
         clients=world.clients,
+        old_tags=before.tags if before else {},
     )
 
 
@@ -283,7 +284,6 @@ def create(world: World, stack: Stack, inputs: Inputs, parameters: Mapping[str, 
     """Makes the resources of a new stack; ``on_failure`` is ``ROLLBACK``, ``DELETE`` or ``DO_NOTHING``."""
     stack.inputs = inputs
     deployment = Deployment(world, stack, inputs, parameters)
-    stack.say("CREATE_IN_PROGRESS", "User Initiated")
     try:
         stack.outputs = deployment.apply()
     except DeploymentError as error:
@@ -308,7 +308,6 @@ def update(world: World, stack: Stack, inputs: Inputs, parameters: Mapping[str, 
     stack.inputs, stack.tags = inputs, inputs.tags
     deployment = Deployment(world, stack, inputs, parameters)
     stack.updated = now()
-    stack.say("UPDATE_IN_PROGRESS", "User Initiated")
     try:
         stack.outputs = deployment.apply()
     except DeploymentError as error:
@@ -332,7 +331,6 @@ def update(world: World, stack: Stack, inputs: Inputs, parameters: Mapping[str, 
 def delete(world: World, stack: Stack, *, retain: Iterable[str] = (), force: bool = False) -> None:
     """Deletes a stack's resources, but for those that its template or the caller retains."""
     retained = set(retain)
-    stack.say("DELETE_IN_PROGRESS", "User Initiated")
     leaving = [
         (each, "Retain" if each.logical_id in retained or each.deletion_policy == "Retain" else "Delete")
         for each in stack.resources.values()

@@ -13,6 +13,9 @@ from local_aws.cloudformation.stack import ChangeSet, Inputs, Shape, Stack
 from local_aws.cloudformation.template import invalid
 from local_aws.cloudformation.values import Values
 
+PATIENCE = 20
+"""Seconds that an answer waits at most for what it tells of."""
+
 
 class Engine:
     """CloudFormation of one account and region.
@@ -127,7 +130,7 @@ class Engine:
         """
         parameters = self.check(stack, inputs)
         stack.shown_parameters = parameters.shown
-        self._run(stack, lambda: deployment.create(self, stack, inputs, parameters.values, on_failure))
+        self._run("CREATE", stack, lambda: deployment.create(self, stack, inputs, parameters.values, on_failure))
 
     def update(self, stack: Stack, inputs: Inputs) -> None:
         """Brings a stack to another template.
@@ -138,7 +141,7 @@ class Engine:
         self.refuse_update(stack)
         parameters = self.check(stack, inputs)
         stack.shown_parameters = parameters.shown
-        self._run(stack, lambda: deployment.update(self, stack, inputs, parameters.values))
+        self._run("UPDATE", stack, lambda: deployment.update(self, stack, inputs, parameters.values))
 
     def delete(self, stack: Stack, *, retain: list[str], force: bool, token: str | None) -> None:
         """Deletes a stack.
@@ -161,7 +164,7 @@ class Engine:
                 stack.say(stack.status, f"Export {name} cannot be deleted as it is in use by {' and '.join(users)}")
                 return
         stack.token = token
-        self._run(stack, lambda: deployment.delete(self, stack, retain=retain, force=force))
+        self._run("DELETE", stack, lambda: deployment.delete(self, stack, retain=retain, force=force))
 
     def refuse_update(self, stack: Stack) -> None:
         """Refuses what a stack's state does not allow.
@@ -173,18 +176,29 @@ class Engine:
         if stack.status not in updatable:
             raise invalid(f"Stack:{stack.id} is in {stack.status} state and can not be updated.")
 
-    def _run(self, stack: Stack, operation: Callable[[], None]) -> None:
-        def run() -> None:
-            with stack.busy:
-                try:
-                    operation()
-                except Exception as fault:  # noqa: BLE001 (a caller that polls must see an end, and the log the fault)
-                    traceback.print_exc()
-                    verb = stack.status.removesuffix("_IN_PROGRESS")
-                    stack.say(f"{verb}_FAILED", f"Internal failure of the local AWS: {fault!r}")
+    def let_end(self, stack: Stack) -> None:
+        """Waits for the end of what runs on a stack, up to some seconds.
 
+        The CDK CLI looks at a stack every five seconds: an answer that comes late spares it the next look.
+        """
+        if self._background and stack.busy.acquire(timeout=PATIENCE):
+            stack.busy.release()
+
+    def _run(self, verb: str, stack: Stack, operation: Callable[[], None]) -> None:
+        def run() -> None:
+            try:
+                operation()
+            except Exception as fault:  # noqa: BLE001 (a caller that polls must see an end, and the log the fault)
+                traceback.print_exc()
+                stack.say(f"{verb}_FAILED", f"Internal failure of the local AWS: {fault!r}")
+            finally:
+                stack.busy.release()
+
+        # Before the caller goes on, so that nobody takes the state before for the one after.
+        stack.busy.acquire()
+        stack.say(f"{verb}_IN_PROGRESS", "User Initiated")
         if self._background:
-            threading.Thread(target=run, name=f"deployment of {stack.name}", daemon=True).start()
+            threading.Thread(target=run, name=f"{verb} of {stack.name}", daemon=True).start()
         else:
             run()
 

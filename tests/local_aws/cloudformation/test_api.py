@@ -245,6 +245,18 @@ def test_roles_need_a_capability(cloudformation: Any, named: bool, needed: str) 
     _create(cloudformation, body, Capabilities=[needed])
 
 
+def test_a_tag_that_the_stack_has_no_longer_goes_from_its_resources(aws: LocalAws, cloudformation: Any) -> None:
+    def tags() -> list[str]:
+        (topic,) = aws.client("sns").list_topics()["Topics"]
+        return [each["Key"] for each in aws.client("sns").list_tags_for_resource(ResourceArn=topic["TopicArn"])["Tags"]]
+
+    body = template(Topic={"Type": "AWS::SNS::Topic"})
+    _create(cloudformation, body, Tags=[{"Key": "Team", "Value": "vision"}])
+    assert tags() == ["Team"]
+    cloudformation.update_stack(StackName=STACK, TemplateBody=body, Tags=[{"Key": "Owner", "Value": "ann"}])
+    assert tags() == ["Owner"]
+
+
 # ---- exports ----
 
 
