@@ -13,6 +13,7 @@ import app
 from environments import Environment, load
 from environments.fields import Section, described, sections_in
 from environments.loading import ROOT
+from tools import local_aws_page
 from tools.diagram import draw
 from tools.instance_types import instance_types
 from tools.replacement import page, table
@@ -116,6 +117,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "environments/schema.json": schema,
     "operations/create_only.json": table,
     "docs/environment.md": reference,
+    "docs/local-aws.md": local_aws_page.page,
     "docs/replacement.md": page,
     "docs/architecture.svg": picture,
 }
