@@ -1,7 +1,9 @@
 """Answers to the operations that moto lacks or gets wrong: records in a store, as the tables say."""
 
 import threading
+from functools import cache, partial
 
+from local_aws.clients import Clients
 from local_aws.clock import Clock
 from local_aws.front import Front
 from local_aws.services import in_moto
@@ -17,6 +19,7 @@ def install(front: Front, clock: Clock) -> None:
     """
     # One for all: a call of one service to another comes back in the same thread.
     lock = threading.RLock()
+    clients = cache(partial(Clients, clock=clock))
     for table in tables():
-        Service(table, clock, lock).install(front)
-    in_moto.install(front, clock)
+        Service(table, clock, clients, lock).install(front)
+    in_moto.install(front, clients)

@@ -1,5 +1,6 @@
 """Operations that moto lacks on things that moto keeps."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -9,16 +10,15 @@ from moto.backends import get_backend
 from moto.batch.models import JobQueue
 
 from local_aws.clients import Clients
-from local_aws.clock import Clock
 from local_aws.errors import AwsError
 from local_aws.front import Answer, Call, Front, Handler
 
 
-def install(front: Front, clock: Clock) -> None:
+def install(front: Front, clients: Callable[[str], Clients]) -> None:
     """Lets them be answered."""
     for operation, handler in _SAGEMAKER.items():
         front.handle("sagemaker", operation, handler)
-    batch = _Batch(clock)
+    batch = _Batch(clients)
     front.handle("batch", "CreateJobQueue", batch.create_queue)
     front.handle("batch", "UpdateJobQueue", batch.update_queue)
     for bulk, single in _BULK.items():
@@ -121,8 +121,8 @@ class _ServiceQueue(JobQueue):
 
 
 class _Batch:
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(self, clients: Callable[[str], Clients]) -> None:
+        self._clients = clients
 
     def create_queue(self, call: Call) -> Answer | None:
         """Moto knows no queues of service environments; the others are its own."""
@@ -184,7 +184,7 @@ class _Batch:
             each["serviceEnvironment"] = answer["serviceEnvironments"][0]["serviceEnvironmentArn"]
 
     def _client(self, call: Call) -> Any:
-        return Clients(call.region, self._clock).client("batch")
+        return self._clients(call.region).client("batch")
 
 
 _BULK = {"CancelJobs": "CancelJob", "TerminateJobs": "TerminateJob", "TerminateServiceJobs": "TerminateServiceJob"}

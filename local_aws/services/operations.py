@@ -1,7 +1,7 @@
 """What the operations of a table do with its records."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -23,12 +23,14 @@ class Service:
     Args:
         table: its table.
         clock: what durations go by.
+        clients: the clients of a region, for calls to other services.
         lock: held while an operation works on records.
     """
 
-    def __init__(self, table: Table, clock: Clock, lock: threading.RLock) -> None:
+    def __init__(self, table: Table, clock: Clock, clients: Callable[[str], Clients], lock: threading.RLock) -> None:
         self._table = table
         self._clock = clock
+        self._clients = clients
         self._lock = lock
         self._shelves: dict[tuple[str, str], Shelf] = {}
         self._does = {
@@ -57,7 +59,7 @@ class Service:
     def _shelf(self, call: Call) -> Shelf:
         key = (call.account, call.region)
         if key not in self._shelves:
-            clients = Clients(call.region, self._clock)
+            clients = self._clients(call.region)
             self._shelves[key] = Shelf(self._table, call.account, call.region, self._clock, clients)
         self._shelves[key].settle()
         return self._shelves[key]

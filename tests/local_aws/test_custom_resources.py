@@ -18,6 +18,8 @@ from local_aws.clients import Clients
 from local_aws.clock import VirtualClock
 from local_aws.errors import ResourceError
 
+pytestmark = pytest.mark.slow
+
 ACCOUNT = "123456789012"
 REGION = "eu-west-1"
 STACK = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/a/1"

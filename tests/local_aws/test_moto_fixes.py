@@ -9,6 +9,8 @@ from botocore.exceptions import ClientError
 
 from tests.local_aws.resource_types.account import Account, account
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def here() -> Iterator[Account]:

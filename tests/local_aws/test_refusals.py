@@ -20,6 +20,8 @@ from local_aws.clients import Clients
 from local_aws.clock import VirtualClock
 from local_aws.front import Front
 
+pytestmark = pytest.mark.slow
+
 ACCOUNT = "123456789012"
 REGION = "eu-west-1"
 CLIENTS = Clients(REGION, VirtualClock())

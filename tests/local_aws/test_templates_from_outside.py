@@ -11,6 +11,8 @@ from botocore.exceptions import ClientError
 
 from local_aws import LocalAws
 
+pytestmark = pytest.mark.slow
+
 FOLDER = Path(__file__).parent / "templates"
 NAMES = sorted(file.stem for file in FOLDER.glob("*.yaml"))
 STACK = "example"

@@ -9,6 +9,8 @@ from botocore.exceptions import ClientError
 
 from local_aws import LocalAws
 
+pytestmark = pytest.mark.slow
+
 STACK = "test"
 
 

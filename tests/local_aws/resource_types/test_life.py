@@ -7,6 +7,8 @@ import pytest
 from local_aws.resource_types import names
 from tests.local_aws.resource_types.account import CASES, Account, account, kind
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def here() -> Iterator[Account]:

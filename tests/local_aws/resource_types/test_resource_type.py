@@ -15,6 +15,8 @@ from local_aws.resource_types.rows import row
 from local_aws.schemas import schema
 from tests.local_aws.resource_types.account import Account, account, kind
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def here() -> Iterator[Account]:

@@ -13,6 +13,8 @@ from local_aws.clock import VirtualClock
 from local_aws.front import Front
 
 REGION = "eu-west-1"
+CLIENTS = Clients(REGION, VirtualClock())
+"""One for all tests: they end in whatever account is open."""
 
 
 @dataclass
@@ -21,12 +23,11 @@ class Aws:
 
     front: Front
     clock: VirtualClock
-    clients: Clients
 
     def __call__(self, operation: str, **parameters: Any) -> Any:
         """Calls an operation, as ``sagemaker.CreateDomain``."""
         service, _, name = operation.partition(".")
-        answer = getattr(self.clients.client(service), xform_name(name))(**parameters)
+        answer = getattr(CLIENTS.client(service), xform_name(name))(**parameters)
         return {key: value for key, value in answer.items() if key != "ResponseMetadata"}
 
     def refusal(self, operation: str, **parameters: Any) -> str:
@@ -51,4 +52,4 @@ def aws() -> Iterator[Aws]:
     front, clock = Front(), VirtualClock()
     services.install(front, clock)
     with mock_aws(), front.installed():
-        yield Aws(front, clock, Clients(REGION, clock))
+        yield Aws(front, clock)

@@ -1,11 +1,9 @@
 """Each operation is called once, and what it answers is held against botocore's model."""
 
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import jmespath  # type: ignore[import-untyped]
 import pytest
 import yaml
 from botocore.validate import ParamValidator
@@ -13,10 +11,12 @@ from moto import mock_aws
 from moto.core.utils import get_service_model
 
 from local_aws import services
-from local_aws.clients import Clients
 from local_aws.clock import VirtualClock
 from local_aws.front import Answer, Call, Front, Handler
-from tests.local_aws.services.conftest import REGION, Aws
+from tests.local_aws.services.conftest import Aws
+from tests.local_aws.services.steps import Steps
+
+pytestmark = pytest.mark.slow
 
 LIVES: Mapping[str, Any] = yaml.safe_load(Path(__file__).with_name("lives.yaml").read_text())
 
@@ -55,12 +55,12 @@ def aws(front: Checked) -> Iterator[Aws]:
     clock = VirtualClock()
     services.install(front, clock)
     with mock_aws(), front.installed():
-        yield Aws(front, clock, Clients(REGION, clock))
+        yield Aws(front, clock)
 
 
 @pytest.mark.parametrize("service", sorted(LIVES))
 def test_every_operation_answers_in_its_shape(aws: Aws, front: Checked, service: str) -> None:
-    live(aws, LIVES[service])
+    Steps(aws).take(LIVES[service])
     assert front.problems == []
     assert {name for each, name in front.handlers if each == service} - front.answered == set()
 
@@ -68,22 +68,3 @@ def test_every_operation_answers_in_its_shape(aws: Aws, front: Checked, service:
 def test_every_service_is_called(front: Checked) -> None:
     services.install(front, VirtualClock())
     assert {service for service, _ in front.handlers} == set(LIVES)
-
-
-def live(aws: Aws, steps: list[Any]) -> None:
-    kept: dict[str, str] = {}
-    for step in steps:
-        if "wait" in step:
-            aws.wait(step["wait"])
-            continue
-        answer = aws(step["call"], **_filled(step.get("with", {}), kept))
-        for name, expression in step.get("keep", {}).items():
-            kept[name] = jmespath.search(expression, answer)
-
-
-def _filled(value: Any, kept: Mapping[str, str]) -> Any:
-    if isinstance(value, dict):
-        return {name: _filled(each, kept) for name, each in value.items()}
-    if isinstance(value, list):
-        return [_filled(each, kept) for each in value]
-    return re.sub(r"\$\{(\w+)\}", lambda name: kept[name[1]], value) if isinstance(value, str) else value
