@@ -37,6 +37,7 @@ def test_without_a_choice_it_synthesises_dev(tmp_path: Path) -> None:
     assert manifest["artifacts"]["Network"]["properties"]["stackName"] == "trainyard-dev-network"
 
 
+@pytest.mark.slow
 def test_two_synths_in_different_folders_and_surroundings_give_the_same_bytes(tmp_path: Path) -> None:
     here, there = tmp_path / "here", tmp_path / "there" / "deeper"
     for folder in (here, there):

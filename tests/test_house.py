@@ -1,6 +1,7 @@
 """What must stay as it is for everything else to work."""
 
 import importlib.util
+import ast
 import json
 import re
 import tarfile
@@ -31,6 +32,23 @@ def test_it_holds_one_package_of_a_name_of_its_own() -> None:
     assert [each.name for each in (ROOT / "constructs").iterdir() if each.is_dir() and each.name != "__pycache__"] == [
         "trainyard"
     ]
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "local_aws").rglob("*.py")), ids=lambda file: file.name)
+def test_the_local_aws_could_be_taken_out(file: Path) -> None:
+    ours = {folder.name for folder in ROOT.iterdir() if folder.is_dir()} | {"app", "aws_cdk", "constructs", "trainyard"}
+    imported = {
+        name.split(".")[0]
+        for node in ast.walk(ast.parse(file.read_text()))
+        for name in (
+            [each.name for each in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+    }
+    assert not imported & (ours - {"local_aws"})
 
 
 def test_the_feature_flags_are_those_that_the_cdk_recommends() -> None:

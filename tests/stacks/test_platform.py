@@ -143,6 +143,7 @@ def test_prod_is_protected(prod: Assembly) -> None:
     assert all(stack.termination_protection for stack in _stacks(prod))
 
 
+@pytest.mark.slow
 def test_synth_leaves_no_warning(assembly: Assembly) -> None:
     for stack in _stacks(assembly):
         assert Annotations.from_stack(stack).find_warning("*", Match.any_value()) == []
