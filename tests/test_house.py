@@ -1,7 +1,7 @@
 """What must stay as it is for everything else to work."""
 
-import importlib.util
 import ast
+import importlib.util
 import json
 import re
 import tarfile
