@@ -225,13 +225,13 @@ def read(text: str) -> Table:
     Raises:
         TableError: when it cannot be; the message says where.
     """
-    place = _Place("")
+    place = _Place("table")
     given = place.known(
         yaml.safe_load(text),
         needs=("service", "errors", "pages", "records"),
         may=("source", "created", "changed", "tagging", "times", "settles", "ignores"),
     )
-    place = place.inside(given["service"])
+    place = _Place(given["service"])
     errors = {name: _error(place.inside(name), each) for name, each in given["errors"].items()}
     pages = place.inside("pages").known(given["pages"], needs=("size", "limit", "token", "invalid"))
     return Table(
@@ -259,7 +259,7 @@ class _Place:
         self._where = where
 
     def inside(self, name: object) -> "_Place":
-        return _Place(f"{self._where}: {name}" if self._where else str(name))
+        return _Place(f"{self._where}: {name}")
 
     def wrong(self, message: str) -> TableError:
         return TableError(f"{self._where}: {message}")

@@ -24,10 +24,10 @@ class Aws:
     front: Front
     clock: VirtualClock
 
-    def __call__(self, operation: str, **parameters: Any) -> Any:
+    def __call__(self, operation: str, region: str = REGION, **parameters: Any) -> Any:
         """Calls an operation, as ``sagemaker.CreateDomain``."""
         service, _, name = operation.partition(".")
-        answer = getattr(CLIENTS.client(service), xform_name(name))(**parameters)
+        answer = getattr(CLIENTS.client(service, region), xform_name(name))(**parameters)
         return {key: value for key, value in answer.items() if key != "ResponseMetadata"}
 
     def refusal(self, operation: str, **parameters: Any) -> str:
