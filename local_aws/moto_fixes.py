@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
@@ -124,8 +125,11 @@ def _of_any_resource(original: Method) -> Method:
             for each in document["Statement"]
             for resource in ([each["Resource"]] if isinstance(each["Resource"], str) else each["Resource"])
         ]
-        with patch.object(target_bucket, "policy", json.dumps(document).encode()):
-            return original(target_bucket=target_bucket, target_prefix=target_prefix)
+        # Not the bucket itself, which others read meanwhile.
+        alike = SimpleNamespace(
+            name=target_bucket.name, partition=target_bucket.partition, policy=json.dumps(document).encode()
+        )
+        return original(target_bucket=alike, target_prefix=target_prefix)
 
     return log_permissions_enabled_policy
 
