@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from local_aws import LocalAws
 from tests.local_aws.resource_types.account import Account, account
 
 pytestmark = pytest.mark.slow
@@ -127,3 +128,78 @@ def test_a_policy_need_not_be_a_list_of_statements(here: Account) -> None:
     s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Statement": statement}))
     with pytest.raises(ClientError, match="403"):
         s3.put_object(Bucket=bucket, Key="a", Body=b"a")
+
+
+LOGGING = {"LoggingEnabled": {"TargetBucket": "access-logs", "TargetPrefix": "datasets/"}}
+
+
+@pytest.fixture
+def buckets() -> Iterator[Any]:
+    """S3 with a bucket and another one for its access logs."""
+    with LocalAws() as aws:
+        s3 = aws.client("s3")
+        for bucket in ("datasets", "access-logs"):
+            s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+        yield s3
+
+
+def _delivery(resource: Any) -> str:
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "logging.s3.amazonaws.com"},
+        "Action": "s3:PutObject",
+        "Resource": resource,
+    }
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+@pytest.mark.parametrize("resource", ["arn:aws:s3:::access-logs/*", ["arn:aws:s3:::access-logs/*"]])
+def test_logs_are_delivered_where_a_policy_lets_them(buckets: Any, resource: Any) -> None:
+    buckets.put_bucket_policy(Bucket="access-logs", Policy=_delivery(resource))
+    buckets.put_bucket_logging(Bucket="datasets", BucketLoggingStatus=LOGGING)
+    assert buckets.get_bucket_logging(Bucket="datasets")["LoggingEnabled"]["TargetBucket"] == "access-logs"
+
+
+@pytest.mark.parametrize("policy", [None, _delivery(["arn:aws:s3:::datasets/*"])])
+def test_logs_are_delivered_nowhere_else(buckets: Any, policy: str | None) -> None:
+    if policy:
+        buckets.put_bucket_policy(Bucket="access-logs", Policy=policy)
+    with pytest.raises(ClientError, match="InvalidTargetBucketForLogging"):
+        buckets.put_bucket_logging(Bucket="datasets", BucketLoggingStatus=LOGGING)
+
+
+def test_logs_do_not_come_at_once(buckets: Any) -> None:
+    buckets.put_bucket_policy(Bucket="access-logs", Policy=_delivery("arn:aws:s3:::access-logs/*"))
+    buckets.put_bucket_logging(Bucket="datasets", BucketLoggingStatus=LOGGING)
+    buckets.put_object(Bucket="datasets", Key="file")
+    assert buckets.list_objects_v2(Bucket="access-logs")["KeyCount"] == 0
+
+
+@pytest.mark.parametrize("policy", ["AdministratorAccess", "service-role/AWSLambdaBasicExecutionRole"])
+def test_policies_of_aws_are_known_by_their_names(policy: str) -> None:
+    with LocalAws() as aws:
+        iam = aws.client("iam")
+        iam.create_role(RoleName="role", AssumeRolePolicyDocument='{"Version": "2012-10-17", "Statement": []}')
+        iam.attach_role_policy(RoleName="role", PolicyArn=f"arn:aws:iam::aws:policy/{policy}")
+        (attached,) = iam.list_attached_role_policies(RoleName="role")["AttachedPolicies"]
+        assert attached["PolicyArn"] == f"arn:aws:iam::aws:policy/{policy}"
+        assert iam.get_policy(PolicyArn=attached["PolicyArn"])["Policy"]["AttachmentCount"] == 1
+
+
+@pytest.mark.parametrize("policy", ["NoSuchThing", "AWSLambdaBasicExecutionRole"])
+def test_a_policy_that_aws_does_not_have_there_is_not_found(policy: str) -> None:
+    with LocalAws() as aws, pytest.raises(ClientError, match="NoSuchEntity"):
+        aws.client("iam").get_policy(PolicyArn=f"arn:aws:iam::aws:policy/{policy}")
+
+
+def test_a_protocol_without_ports_needs_none() -> None:
+    with LocalAws() as aws:
+        ec2 = aws.client("ec2")
+        vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+        group = ec2.create_security_group(GroupName="nodes", Description="Nodes of a job", VpcId=vpc)["GroupId"]
+        ec2.authorize_security_group_ingress(
+            GroupId=group, IpPermissions=[{"IpProtocol": "50", "UserIdGroupPairs": [{"GroupId": group}]}]
+        )
+        (rule,) = ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"][0]["IpPermissions"]
+        assert rule["IpProtocol"] == "50"
+        assert "FromPort" not in rule
