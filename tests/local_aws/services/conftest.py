@@ -1,6 +1,9 @@
+import os
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from botocore import xform_name
@@ -14,7 +17,7 @@ from local_aws.front import Front
 
 REGION = "eu-west-1"
 CLIENTS = Clients(REGION, VirtualClock())
-"""One for all tests: they end in whatever account is open."""
+"""One for all tests, and for the services in them: clients end in whatever account is open, and take long to make."""
 
 
 @dataclass
@@ -47,9 +50,21 @@ class Aws:
         return list(self("ec2.DescribeNetworkInterfaces")["NetworkInterfaces"])
 
 
+@contextmanager
+def account(front: Front) -> Iterator[Aws]:
+    """An empty account behind a front."""
+    clock = VirtualClock()
+    with ExitStack() as stack:
+        # moto's machine images take longer than everything else.
+        stack.enter_context(patch.dict(os.environ, {"MOTO_EC2_LOAD_DEFAULT_AMIS": "false"}))
+        stack.enter_context(patch.object(services, "Clients", lambda region, clock: CLIENTS))  # noqa: ARG005 (as it)
+        services.install(front, clock)
+        stack.enter_context(mock_aws())
+        stack.enter_context(front.installed())
+        yield Aws(front, clock)
+
+
 @pytest.fixture
 def aws() -> Iterator[Aws]:
-    front, clock = Front(), VirtualClock()
-    services.install(front, clock)
-    with mock_aws(), front.installed():
-        yield Aws(front, clock)
+    with account(Front()) as here:
+        yield here

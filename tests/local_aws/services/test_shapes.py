@@ -7,13 +7,12 @@ from typing import Any
 import pytest
 import yaml
 from botocore.validate import ParamValidator
-from moto import mock_aws
 from moto.core.utils import get_service_model
 
 from local_aws import services
 from local_aws.clock import VirtualClock
 from local_aws.front import Answer, Call, Front, Handler
-from tests.local_aws.services.conftest import Aws
+from tests.local_aws.services.conftest import Aws, account
 from tests.local_aws.services.steps import Steps
 
 pytestmark = pytest.mark.slow
@@ -52,10 +51,8 @@ def front() -> Checked:
 
 @pytest.fixture
 def aws(front: Checked) -> Iterator[Aws]:
-    clock = VirtualClock()
-    services.install(front, clock)
-    with mock_aws(), front.installed():
-        yield Aws(front, clock)
+    with account(front) as here:
+        yield here
 
 
 @pytest.mark.parametrize("service", sorted(LIVES))
