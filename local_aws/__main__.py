@@ -27,7 +27,7 @@ def main() -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _end)
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-        _set_up_the_environment()
+        _forget_the_users_settings()
         url = server.url_of(bound)
         stack.enter_context(LocalAws(clock=arguments.clock, account=arguments.account, background=True, endpoint=url))
         logging.info("%s: account %s, clock %s, process %d", url, arguments.account, arguments.clock, os.getpid())
@@ -52,15 +52,11 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _set_up_the_environment() -> None:
-    """Profiles, keys and endpoints of the user are for other clouds; the CDK's bootstrap needs AWS's policies."""
+def _forget_the_users_settings() -> None:
+    """Profiles, keys and endpoints of the user are for other clouds."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]
-    os.environ |= {
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "MOTO_IAM_LOAD_MANAGED_POLICIES": "true",
-    }
+    os.environ |= {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
 
 
 def _end(*_: object) -> NoReturn:
