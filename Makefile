@@ -15,10 +15,10 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-dev synth diff deploy destroy wheelhouse demo local-up local-down test test-unit lint snapshots baseline bench mutants lock clean
+.PHONY: help setup setup-dev synth diff deploy destroy wheelhouse demo local-up local-down test test-unit lint snapshots baseline bench bench-local mutants lock clean
 
 help: ## this list
-	@$(PYTHON) -c 'import re; [print(f"  make {name:10} {text}") for name, text in re.findall(r"^([a-z-]+):.*?## (.*)$$", open("Makefile").read(), re.M)]'
+	@$(PYTHON) -c 'import re; [print(f"  make {name:12} {text}") for name, text in re.findall(r"^([a-z-]+):.*?## (.*)$$", open("Makefile").read(), re.M)]'
 
 # ---- set-up: a stamp file each, made anew when the lock files are newer ----
 
@@ -98,6 +98,9 @@ baseline: setup-dev ## record the stateful resources as they are now: docs/repla
 
 bench: setup-dev ## synth of prod against an empty app, in one run
 	@$(BIN)/python -m tools.bench
+
+bench-local: setup-dev ## deployments of 250 to 2,000 resources to the local AWS
+	@$(BIN)/python -m tools.bench_local
 
 mutants: setup-dev ## take away one control at a time and show which test notices
 	@$(BIN)/python -m tools.mutants

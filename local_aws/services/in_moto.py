@@ -18,6 +18,8 @@ def install(front: Front, clients: Callable[[str], Clients]) -> None:
     """Lets them be answered."""
     for operation, handler in _SAGEMAKER.items():
         front.handle("sagemaker", operation, handler)
+    front.handle("logs", "AssociateKmsKey", _associate_key)
+    front.handle("logs", "DisassociateKmsKey", _disassociate_key)
     batch = _Batch(clients)
     front.handle("batch", "CreateJobQueue", batch.create_queue)
     front.handle("batch", "UpdateJobQueue", batch.update_queue)
@@ -93,6 +95,30 @@ _SAGEMAKER: dict[str, Handler] = {
     "GetModelPackageGroupPolicy": _get_policy,
     "DeleteModelPackageGroupPolicy": _delete_policy,
 }
+
+
+def _log_group(call: Call) -> Any:
+    """A log group of moto, by its name or its ARN.
+
+    Raises:
+        AwsError: when there is none.
+    """
+    given = call.parameters
+    name = given.get("logGroupName") or given["resourceIdentifier"].partition(":log-group:")[2]
+    group = get_backend("logs")[call.account][call.region].groups.get(name)
+    if group is None:
+        raise AwsError("ResourceNotFoundException", "The specified log group does not exist.")
+    return group
+
+
+def _associate_key(call: Call) -> Answer:
+    _log_group(call).kms_key_id = call.parameters["kmsKeyId"]
+    return {}
+
+
+def _disassociate_key(call: Call) -> Answer:
+    _log_group(call).kms_key_id = None
+    return {}
 
 
 class _ServiceQueue(JobQueue):
