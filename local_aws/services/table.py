@@ -1,4 +1,4 @@
-"""The tables: one file per service, one row per kind of record; how they are written says the README beside this file."""
+"""The tables: one file per service, one row per kind of record; the README here says how they are written."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
