@@ -7,6 +7,9 @@ from typing import Any
 PACKS = ("AwsSolutions", "NIST.800.53.R4", "NIST.800.53.R5", "HIPAA.Security", "PCI.DSS.321")
 """The packs that every environment passes, by the names they have in the report."""
 
+OWN_PACK = "Trainyard"
+"""The pack of our own rules."""
+
 FILE = "validation-report.json"
 """Where in the assembly the CDK writes it."""
 

@@ -1,0 +1,7 @@
+"""Trainyard's own rules about synthesised templates; they work on the templates of any CDK app."""
+
+from policies.rules import batch, identity, network, sagemaker, storage
+from policies.rules.rule import Rule
+
+RULES: tuple[Rule, ...] = (*sagemaker.RULES, *network.RULES, *storage.RULES, *batch.RULES, *identity.RULES)
+"""All of them; docs/policy-rules.md lists them."""

@@ -1,0 +1,5 @@
+"""Rules about batch."""
+
+from policies.rules.rule import RuleBook
+
+RULES = RuleBook()

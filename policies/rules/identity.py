@@ -1,0 +1,5 @@
+"""Rules about identity."""
+
+from policies.rules.rule import RuleBook
+
+RULES = RuleBook()

@@ -1,0 +1,5 @@
+"""Rules about network."""
+
+from policies.rules.rule import RuleBook
+
+RULES = RuleBook()

@@ -1,0 +1,5 @@
+"""Rules about storage."""
+
+from policies.rules.rule import RuleBook
+
+RULES = RuleBook()
