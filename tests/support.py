@@ -8,12 +8,14 @@ from typing import Any
 
 import yaml
 from aws_cdk import Stack
+from aws_cdk import aws_iam as iam
 from aws_cdk.assertions import Template
 from constructs import Construct
 
 import app
 from environments import Environment, load
 from environments.loading import FOLDER, parse
+from policies.evaluator import plain
 
 Json = dict[str, Any]
 
@@ -88,3 +90,9 @@ def written(data: Json) -> str:
 
 def environment_with(changes: Json, base: str = "prod") -> Environment:
     return parse(text_of(base, changes), f"{base}.yaml")
+
+
+def documents(template: Template) -> dict[str, Json]:
+    """Logical id to document, made plain, of the managed policies in a template."""
+    found = template.find_resources(iam.CfnManagedPolicy.CFN_RESOURCE_TYPE_NAME)
+    return {logical_id: plain(policy["Properties"]["PolicyDocument"]) for logical_id, policy in found.items()}

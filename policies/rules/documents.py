@@ -23,11 +23,11 @@ class Statement:
 
     @property
     def allows(self) -> bool:
-        return self.body.get("Effect", "Allow") == "Allow"
+        return bool(self.body.get("Effect") == "Allow")
 
     @property
     def denies(self) -> bool:
-        return self.body.get("Effect") == "Deny"
+        return bool(self.body.get("Effect") == "Deny")
 
     @property
     def actions(self) -> list[str]:

@@ -175,7 +175,9 @@ class App:
 
     def users(self, target: Resource, *types: str) -> list[Resource]:
         """The resources of these types that refer to ``target`` anywhere."""
-        return [each for each in self.of(*types) if any(self.target(value, each) is target for value in walk(each.body))]
+        return [
+            each for each in self.of(*types) if any(self.target(value, each) is target for value in walk(each.body))
+        ]
 
 
 def get(value: Any, path: str) -> Any:

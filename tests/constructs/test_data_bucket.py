@@ -6,7 +6,7 @@ from aws_cdk import App, Environment, Stack
 from aws_cdk import aws_s3 as s3
 from aws_cdk.assertions import Match, Template
 
-from tests.policy_evaluator import Decision, Request, decide, plain
+from policies.evaluator import Decision, Request, decide, plain
 from tests.support import Json
 from trainyard.data_bucket import DataBucket
 

@@ -3,7 +3,7 @@ from aws_cdk import App, Environment, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk.assertions import Template
 
-from tests.policy_evaluator import Context, Decision, Request, decide
+from policies.evaluator import Context, Decision, Request, decide
 from tests.support import Json
 from trainyard.folder_policy import Folder, FolderPolicy
 from trainyard.managed_policy import Statement

@@ -7,8 +7,8 @@ import pytest
 from aws_cdk import App, Stack
 from aws_cdk.assertions import Template
 
-from tests.policy_evaluator import Decision, Request, decide, documents
-from tests.support import Json
+from policies.evaluator import Decision, Request, decide
+from tests.support import Json, documents
 from trainyard.guardrails import Allowed, Guardrails
 from trainyard.sagemaker_actions import CONDITION_KEYS, WORK, Key
 

@@ -8,7 +8,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk.assertions import Template
 
 from policies import gate, report
-from tests.policy_evaluator import documents
+from tests.support import documents
 from trainyard.managed_policy import ManagedPolicy, Statement
 
 FINDING = "AwsSolutions::AwsSolutions-IAM5"

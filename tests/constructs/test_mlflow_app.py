@@ -4,8 +4,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sagemaker as sagemaker
 from aws_cdk.assertions import Match, Template
 
-from tests.policy_evaluator import Decision, Request, decide, documents
-from tests.support import Json
+from policies.evaluator import Decision, Request, decide
+from tests.support import Json, documents
 from trainyard.mlflow_app import MlflowApp
 
 APP = sagemaker.CfnMlflowApp.CFN_RESOURCE_TYPE_NAME

@@ -7,8 +7,8 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sagemaker as sagemaker
 from aws_cdk.assertions import Template
 
-from tests.policy_evaluator import Decision, Request, decide, documents, plain
-from tests.support import Json
+from policies.evaluator import Decision, Request, decide, plain
+from tests.support import Json, documents
 from trainyard.notebook_lifecycle import NotebookLifecycle, NotebookScripts, Script
 
 LIFECYCLE = sagemaker.CfnNotebookInstanceLifecycleConfig.CFN_RESOURCE_TYPE_NAME

@@ -7,8 +7,8 @@ import pytest
 from aws_cdk import App, Environment, Stack
 from aws_cdk.assertions import Template
 
-from tests.policy_evaluator import Context, Decision, Request, decide, documents
-from tests.support import Json
+from policies.evaluator import Context, Decision, Request, decide
+from tests.support import Json, documents
 from trainyard.batch_host_role import BatchHostRole
 from trainyard.folder_policy import Folder, FolderPolicy
 from trainyard.mlflow_app import MlflowApp

@@ -4,8 +4,8 @@ import pytest
 from aws_cdk import App, Stack
 from aws_cdk.assertions import Template
 
-from tests.policy_evaluator import Context, Decision, Request, decide, documents
-from tests.support import Json
+from policies.evaluator import Context, Decision, Request, decide
+from tests.support import Json, documents
 from trainyard.team_batch import TeamBatch
 
 BATCH = "arn:aws:batch:eu-west-1:111111111111"

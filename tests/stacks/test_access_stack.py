@@ -9,10 +9,10 @@ from aws_cdk import aws_iam as iam
 
 from environments import Environment, load
 from environments.storage import Dataset
+from policies.evaluator import Context, Decision, Request, decide, plain
 from stacks.access_stack import AccessStack
 from stacks.data_stack import DataStack
 from stacks.network_stack import NetworkStack
-from tests.policy_evaluator import Context, Decision, Request, decide, plain
 from tests.support import Assembly, Json
 from trainyard.sagemaker_actions import CONDITION_KEYS, WORK, Key, Work
 

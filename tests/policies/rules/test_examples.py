@@ -46,7 +46,7 @@ def test_a_generic_resource_is_seen(id_: str, tmp_path: Path) -> None:
     example = examples()[id_]
     app = _app(tmp_path)
     for logical_id, body in example.broken(example.breaks[0]).items():
-        resource = CfnResource(app.node.find_child("Stack"), logical_id, type=body["Type"])  # type: ignore[arg-type]
+        resource = CfnResource(_stack(app), logical_id, type=body["Type"])
         _write(resource, body)
     assert id_ in _broken(app, tmp_path)
 
@@ -58,13 +58,13 @@ def test_a_property_override_is_seen(id_: str, tmp_path: Path) -> None:
     app = _app(tmp_path)
     file = tmp_path / "passes.json"
     file.write_text(json.dumps({"Resources": example.resources}))
-    template = include.CfnInclude(app.node.find_child("Stack"), "Template", template_file=str(file))
+    template = include.CfnInclude(_stack(app), "Template", template_file=str(file))
     for path, value in example.breaks[0].items():
         logical_id, _, rest = path.partition(".")
         if rest:
             template.get_resource(logical_id).add_override(rest, value)
         else:
-            _write(CfnResource(app.node.find_child("Stack"), logical_id, type=value["Type"]), value)  # type: ignore[arg-type]
+            _write(CfnResource(_stack(app), logical_id, type=value["Type"]), value)
     assert id_ in _broken(app, tmp_path)
 
 
@@ -79,6 +79,12 @@ def _app(folder: Path) -> CdkApp:
     Stack(app, "Stack")
     Validations.of(app).add_plugins(TrainyardRules())
     return app
+
+
+def _stack(app: CdkApp) -> Stack:
+    stack = app.node.find_child("Stack")
+    assert isinstance(stack, Stack)
+    return stack
 
 
 def _write(resource: CfnResource, body: Json) -> None:

@@ -1,4 +1,4 @@
-"""Says what IAM would answer to a request, as AWS documents it, so that tests can ask policies what they do.
+"""Says what IAM would answer to a request, as AWS documents it.
 
 Source: AWS docs, in IAM/latest/UserGuide: reference_policies_evaluation-logic.html, reference_policies_variables.html,
 reference_policies_elements_condition_operators.html,
@@ -14,11 +14,7 @@ from functools import cache
 from itertools import zip_longest
 from typing import Any
 
-from aws_cdk import aws_iam as iam
-from aws_cdk.assertions import Template
-
-from tests.support import Json
-
+Json = dict[str, Any]
 Value = str | bool | int
 Context = Mapping[str, Value | Sequence[str]]
 
@@ -57,12 +53,6 @@ def decide(request: Request, policies: Iterable[Json], boundary: Json | None = N
     if "Deny" in granted | ceiling:
         return Decision.EXPLICITLY_DENIED
     return Decision.ALLOWED if "Allow" in granted & ceiling else Decision.IMPLICITLY_DENIED
-
-
-def documents(template: Template) -> dict[str, Json]:
-    """Logical id to document, made plain, of the managed policies in a template."""
-    found = template.find_resources(iam.CfnManagedPolicy.CFN_RESOURCE_TYPE_NAME)
-    return {logical_id: plain(policy["Properties"]["PolicyDocument"]) for logical_id, policy in found.items()}
 
 
 PSEUDO_PARAMETERS = {"AWS::Partition": "aws", "AWS::Region": "eu-west-1", "AWS::AccountId": "111111111111"}

@@ -7,8 +7,8 @@ from aws_cdk import App, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk.assertions import Template
 
-from tests.policy_evaluator import Context, Decision, Request, decide, documents, plain
-from tests.support import Json
+from policies.evaluator import Context, Decision, Request, decide, plain
+from tests.support import Json, documents
 
 ALLOWED, DENIED, IMPLICIT = Decision.ALLOWED, Decision.EXPLICITLY_DENIED, Decision.IMPLICITLY_DENIED
 
