@@ -15,6 +15,7 @@ from environments.fields import Section, described, sections_in
 from environments.loading import ROOT
 from tools import local_aws_page
 from tools.diagram import draw
+from tools.instance_offerings import instance_offerings
 from tools.instance_types import instance_types
 from tools.replacement import page, table
 from trainyard.endpoint_services import ALWAYS, AWS_RESOURCES, BUCKETS, NEEDS, Feature, Need
@@ -26,6 +27,9 @@ One YAML file holds all that differs between two deployments of Trainyard. The s
 [`environments/`](../environments); choose one with `-c environment=NAME`, or one kept elsewhere with
 `-c environment=PATH`. A file is called like the environment in it. Unknown keys are refused, and so is a value of
 another type: `yes` is text here and not `true`, and an account is text too (put it in quotes). Aliases are not taken.
+
+After synth, a line that begins with `warning:` names an instance type that EC2 does not offer in the environment's
+region or zone, as far as a copy of its offerings knows. Warnings stop nothing.
 
 This page is made from the model in `environments/model.py` (`make snapshots`), and so is
 [`environments/schema.json`](../environments/schema.json), by which editors complete the files.
@@ -113,6 +117,7 @@ def _type(annotation: Any) -> str:
 
 
 GENERATED: dict[str, Callable[[], str]] = {
+    "constructs/trainyard/instance_offerings.json": instance_offerings,
     "constructs/trainyard/instance_types.py": instance_types,
     "environments/schema.json": schema,
     "operations/create_only.json": table,

@@ -78,24 +78,35 @@ STUDIO_TYPES = (
 {studio}
 )
 """SageMaker types that an app of Studio runs on."""
+
+SAGEMAKER_TYPES = tuple(
+    sorted(
+        {{
+            *NOTEBOOK_TYPES,
+            *STUDIO_TYPES,
+{others}
+        }}
+    )
+)
+"""Every SageMaker type, whatever runs on it: jobs, endpoints, clusters, notebook instances or apps."""
 '''
 
 
 def instance_types() -> str:
     """The text of the module."""
     described, names = ec2_types(), sagemaker_types()
-    local_storage = {name: _has_local_storage(name, described) for name in set().union(*names.values())}
+    every = set().union(*names.values())
+    local_storage = {name: _has_local_storage(name, described) for name in every}
     return MODULE.format(
         moto=version("moto"),
         botocore=version("botocore"),
         accelerated="\n".join(
-            f'    "{name}": Accelerated({_arguments(each)}),'
-            for name, each in sorted(described.items())
-            if "GpuInfo" in each or "NeuronInfo" in each or name == NEURON_WITHOUT_DEVICES
+            f'    "{name}": Accelerated({_arguments(each)}),' for name, each in sorted(accelerated(described).items())
         ),
         patterns=_literal(patterns(local_storage)),
         notebook=_by_family(names["InstanceType"]),
         studio=_by_family(names["AppInstanceType"]),
+        others=_by_family(sorted(every - {*names["InstanceType"], *names["AppInstanceType"]}), indent=12),
     )
 
 
@@ -106,6 +117,15 @@ def ec2_types() -> dict[str, dict[str, Any]]:
     with gzip.open(str(file)) as content:
         types: dict[str, dict[str, Any]] = json.load(content)
     return types
+
+
+def accelerated(described: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Those of the EC2 types that have GPUs or Neuron devices, with their descriptions."""
+    return {
+        name: each
+        for name, each in described.items()
+        if "GpuInfo" in each or "NeuronInfo" in each or name == NEURON_WITHOUT_DEVICES
+    }
 
 
 def sagemaker_types() -> dict[str, list[str]]:
@@ -129,7 +149,7 @@ def patterns(local_storage: Mapping[str, bool]) -> list[str]:
     missing = {name for name in types if local_storage[name]}
     found = []
     # In the names of AWS, a "d" at the end of a family stands for local disks.
-    for pattern in ("ml.*d.*", *(f"{family}.*" for family, _ in groupby(types, _family)), *types):
+    for pattern in ("ml.*d.*", *(f"{family}.*" for family, _ in groupby(types, family_of)), *types):
         matched = {name for name in types if fnmatchcase(name, pattern)}
         if matched & missing and all(local_storage[name] for name in matched):
             found.append(pattern)
@@ -141,7 +161,7 @@ def _has_local_storage(name: str, described: Mapping[str, Mapping[str, Any]]) ->
     ec2 = described.get(name.removeprefix("ml."))
     if ec2:
         return bool(ec2["InstanceStorageSupported"])
-    return LOCAL_STORAGE_OF_UNDESCRIBED[_family(name).removeprefix("ml.")]
+    return LOCAL_STORAGE_OF_UNDESCRIBED[family_of(name).removeprefix("ml.")]
 
 
 def _arguments(described: Mapping[str, Any]) -> str:
@@ -157,16 +177,17 @@ def _arguments(described: Mapping[str, Any]) -> str:
     return ", ".join(map(str, numbers)) + ("" if architecture == "x86_64" else f', "{architecture}"')
 
 
-def _family(name: str) -> str:
+def family_of(name: str) -> str:
+    """The type without its size."""
     return name.rpartition(".")[0]
 
 
-def _by_family(names: Iterable[str]) -> str:
-    return "\n".join(_literal(list(family)) for _, family in groupby(names, _family))
+def _by_family(names: Iterable[str], indent: int = 4) -> str:
+    return "\n".join(_literal(list(family), indent) for _, family in groupby(names, family_of))
 
 
-def _literal(values: list[str]) -> str:
+def _literal(values: list[str], indent: int = 4) -> str:
     """The values in lines as ruff would leave them: it breaks a tuple of more than one at every comma outside."""
     text = ", ".join(f'"{value}"' for value in values)
-    lines = [line.rstrip(",") for line in wrap(text, 120 - len("    *(),"), break_on_hyphens=False)]
-    return "\n".join(f"    *({line})," if "," in line else f"    {line}," for line in lines)
+    lines = [line.rstrip(",") for line in wrap(text, 120 - indent - len("*(),"), break_on_hyphens=False)]
+    return "\n".join(" " * indent + (f"*({line})," if "," in line else f"{line},") for line in lines)

@@ -3,7 +3,13 @@
 import pytest
 
 from tools.instance_types import LOCAL_STORAGE_OF_UNDESCRIBED, ec2_types, patterns, sagemaker_types
-from trainyard.instance_types import ACCELERATED, LOCAL_STORAGE_PATTERNS, NOTEBOOK_TYPES, STUDIO_TYPES
+from trainyard.instance_types import (
+    ACCELERATED,
+    LOCAL_STORAGE_PATTERNS,
+    NOTEBOOK_TYPES,
+    SAGEMAKER_TYPES,
+    STUDIO_TYPES,
+)
 from trainyard.instances import BATCH_GPU_TYPES, has_local_storage
 
 DESCRIBED = ec2_types()
@@ -109,7 +115,7 @@ def test_the_patterns_leave_room_for_the_rest_of_a_policy() -> None:
     assert len("".join(LOCAL_STORAGE_PATTERNS)) < 500
 
 
-@pytest.mark.parametrize("types", [NOTEBOOK_TYPES, STUDIO_TYPES])
+@pytest.mark.parametrize("types", [NOTEBOOK_TYPES, STUDIO_TYPES, SAGEMAKER_TYPES])
 def test_every_name_of_sagemaker_begins_alike(types: tuple[str, ...]) -> None:
     assert all(name.startswith("ml.") for name in types)
 
@@ -117,3 +123,14 @@ def test_every_name_of_sagemaker_begins_alike(types: tuple[str, ...]) -> None:
 def test_notebooks_and_studio_differ_in_their_types() -> None:
     assert "ml.c4.xlarge" in {*NOTEBOOK_TYPES} - {*STUDIO_TYPES}
     assert "ml.t3.micro" in {*STUDIO_TYPES} - {*NOTEBOOK_TYPES}
+
+
+def test_the_types_of_sagemaker_are_those_of_all_its_enumerations_once() -> None:
+    assert list(SAGEMAKER_TYPES) == ML_TYPES
+
+
+@pytest.mark.parametrize(
+    "name", ["ml.g4dn.xlarge", "ml.t3.micro", "ml.c4.xlarge", "ml.g5.48xlarge", "ml.trn2.48xlarge"]
+)
+def test_a_type_of_jobs_endpoints_notebooks_or_apps_is_one_of_sagemaker(name: str) -> None:
+    assert name in SAGEMAKER_TYPES
