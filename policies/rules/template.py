@@ -22,11 +22,13 @@ class Settings:
         image_accounts: further accounts whose container images may run.
         foreign_accounts: accounts that resource policies may name.
         internet: whether the app may have a way to the internet.
+        production: whether users depend on the app.
     """
 
     image_accounts: Collection[str] = ()
     foreign_accounts: Collection[str] = ()
     internet: bool = False
+    production: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,23 +80,34 @@ class Resource:
         """A finding on a property of this resource."""
         return Finding(self, f"Properties.{path}" if path else "Properties", what, detail)
 
-    def must_be(self, path: str, *allowed: str | bool | int) -> Iterator[Finding]:
+    def must_be(self, path: str, *allowed: str | bool | int, detail: str = "") -> Iterator[Finding]:
         """A finding unless the property is there, and one of ``allowed`` or not known yet."""
         value = self.get(path)
         if value is None or (is_known(value) and not is_one_of(value, allowed)):
             wanted = " or ".join(_shown(each) for each in allowed)
-            yield self.broken(path, f"is {_shown(value)} and must be {wanted}")
+            yield self.broken(path, f"is {_shown(value)} and must be {wanted}", detail)
 
-    def must_not_be(self, path: str, *refused: str | bool | int) -> Iterator[Finding]:
+    def may_be(self, path: str, *allowed: str | bool | int, detail: str = "") -> Iterator[Finding]:
+        """A finding if the property is there and none of ``allowed``; it may be left out."""
+        if self.get(path) is not None:
+            yield from self.must_be(path, *allowed, detail=detail)
+
+    def must_not_be(self, path: str, *refused: str | bool | int, detail: str = "") -> Iterator[Finding]:
         """A finding if the property is one of ``refused``; it may be left out."""
         value = self.get(path)
         if is_known(value) and is_one_of(value, refused):
-            yield self.broken(path, f"must not be {_shown(value)}")
+            yield self.broken(path, f"must not be {_shown(value)}", detail)
 
-    def must_have(self, path: str) -> Iterator[Finding]:
+    def must_have(self, path: str, detail: str = "") -> Iterator[Finding]:
         """A finding if the property is left out or empty."""
         if self.get(path) in (None, "", [], {}):
-            yield self.broken(path, "is missing")
+            yield self.broken(path, "is missing", detail)
+
+    def must_have_key(self, path: str, detail: str = "") -> Iterator[Finding]:
+        """A finding unless the property is a customer key: there, and no alias of a key of AWS."""
+        yield from self.must_have(path, detail)
+        if "alias/aws/" in text(self.get(path)):
+            yield self.broken(path, "is a key of AWS and must be a customer key", detail)
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,11 +194,14 @@ class App:
 
 
 def get(value: Any, path: str) -> Any:
-    """What lies at a path such as ``A.B`` of nested objects; None when it is not there."""
+    """What lies at a path such as ``A.B`` or ``A.0.B`` of nested objects and lists; None when it is not there."""
     for part in path.split("."):
         if not is_known(value) and value is not None:
             return value
-        value = value.get(part) if isinstance(value, dict) else None
+        if isinstance(value, list):
+            value = next(iter(value[int(part) :]), None) if part.isdigit() else None
+        else:
+            value = value.get(part) if isinstance(value, dict) else None
         if value == {"Ref": "AWS::NoValue"}:
             return None
     return value
