@@ -6,6 +6,9 @@ from typing import Any
 
 from policies.rules.template import App, Json, Resource, is_known, listed
 
+POSITIVE = ("StringEquals", "StringEqualsIgnoreCase", "StringLike", "ArnEquals", "ArnLike")
+"""Operators of conditions that hold only when the key is there and has one of the values."""
+
 MANAGED, INLINE, ROLE = "AWS::IAM::ManagedPolicy", "AWS::IAM::Policy", "AWS::IAM::Role"
 
 
@@ -66,6 +69,17 @@ class Statement:
         """Whether it looks at one of these keys, upper and lower case being one."""
         wanted = {key.lower() for key in keys}
         return any(key.lower() in wanted for _, key, _ in self.conditions)
+
+    def is_confined_by(self, *keys: str) -> bool:
+        """Whether it holds only for some values of one of these keys.
+
+        A condition that also holds without the key, for all values but some, or for ``*``, confines nothing.
+        """
+        wanted = {key.lower() for key in keys}
+        return any(
+            key.lower() in wanted and operator.removeprefix("ForAnyValue:") in POSITIVE and "*" not in values
+            for operator, key, values in self.conditions
+        )
 
 
 def statements(document: Any, path: str) -> Iterator[Statement]:
