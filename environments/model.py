@@ -9,6 +9,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
+from environments.access import Access
 from environments.batch import Batch
 from environments.coherence import misfits
 from environments.fields import (
@@ -115,6 +116,8 @@ class Environment(Section):
     """The network."""
     data: Data = Data()
     """Buckets, container repositories and their key."""
+    access: Access = Access()
+    """What work may use at most, and who may look at everything."""
     studio: Studio = Studio()
     """How people work in SageMaker Studio."""
     notebooks: Notebooks = Notebooks()

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, field_validator
 
+from environments.access import MAX_PRINCIPALS, RoleName, WithoutNetworkIsolation
 from environments.fields import GiB, Minutes, Name, Section, UsdAMonth, matches, one_of, repeated
 from environments.problems import refuse
 from trainyard.instances import AL2023_NOTEBOOK_TYPES
@@ -59,10 +60,24 @@ class Team(Section):
         str, matches(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", "must be a tag of 1 to 128 letters, digits or _.-")
     ] = "v1"
     """Which image in the team's repository its Batch jobs run. Tags never move: a new image is a new tag."""
+    own_key: bool = False
+    """Whether its objects, images and job outputs are under a customer key of its own: docs/decisions/0013."""
     members: tuple[Member, ...] = ()
     """Its people. The first owns the space that the team shares: another one in that place replaces the space."""
     notebooks: tuple[Notebook, ...] = ()
     """Its notebook instances."""
+    approvers: Annotated[tuple[RoleName, ...], Field(max_length=MAX_PRINCIPALS)] = ()
+    """IAM roles that may take on the one that approves the team's model versions; the team itself cannot."""
+    deployers: Annotated[tuple[RoleName, ...], Field(max_length=MAX_PRINCIPALS)] = ()
+    """IAM roles that may take on the one that deploys the team's models to endpoints; the team itself cannot."""
+    without_network_isolation: WithoutNetworkIsolation | None = None
+    """An exception for jobs that cannot be isolated, with a reason and an end."""
+
+    @field_validator("approvers", "deployers")
+    @classmethod
+    def _roles_are_unique(cls, roles: tuple[str, ...]) -> tuple[str, ...]:
+        refuse(repeated(("*",), roles))
+        return roles
 
     @field_validator("notebooks")
     @classmethod

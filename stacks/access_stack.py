@@ -1,4 +1,4 @@
-"""Who may do what at most: guardrails, the ceiling, and what teams' roles have in common."""
+"""Who may do what at most: guardrails, the ceiling, and the roles that belong to no team."""
 
 from constructs import Construct
 
@@ -6,18 +6,20 @@ from environments import Environment
 from stacks.data_stack import DataStack
 from stacks.network_stack import NetworkStack
 from stacks.platform_stack import PlatformStack, stack_name
+from trainyard.account_role import AccountRole, named_roles
+from trainyard.audit_policy import AuditPolicy
 from trainyard.batch_host_role import BatchHostRole
 from trainyard.endpoint_services import Feature
-from trainyard.guardrails import Allowed, Guardrails
+from trainyard.guardrails import Allowed, NetworkGuardrails, PlatformGuardrails, WorkGuardrails
 from trainyard.permissions_boundary import PermissionsBoundary
-from trainyard.runtime_policy import RuntimePolicy
 
 
 class AccessStack(PlatformStack):
     """Attributes.
 
-    ``guardrails``: ARNs of the Denies; ``boundary``: ARN of the permissions boundary; ``runtime``: ARN of what all that
-    runs in SageMaker needs; ``host_profile``: ARN of the instance profile of Batch hosts.
+    ``boundary``: ARN of the permissions boundary; ``allowed``: what the guardrails allow; ``network_guardrails``,
+    ``guardrails``: ARNs of the Denies, those about the network and all others; ``host_profile``: ARN of the instance
+    profile of Batch hosts.
     """
 
     def __init__(
@@ -32,28 +34,32 @@ class AccessStack(PlatformStack):
         super().__init__(
             scope, construct_id, environment=environment, description="Trainyard: guardrails and shared roles"
         )
-        subnets = [subnet.subnet_id for subnet in network.subnets]
-        groups = network.groups.of_jobs()
-
         self.boundary = PermissionsBoundary(self, "Boundary").arn
-        self.guardrails = Guardrails(
-            self,
-            "Guardrails",
-            allowed=Allowed(
-                subnets=subnets,
-                security_groups=groups,
-                volume_key=data.compute_key.arn,
-                output_key=data.data_key.arn,
-            ),
-        ).policies
-        self.runtime = RuntimePolicy(
-            self,
-            "Runtime",
-            subnets=subnets,
-            security_groups=groups,
+
+        settings = environment.access
+        self.allowed = Allowed(
+            subnets=[subnet.subnet_id for subnet in network.subnets],
+            security_groups=network.groups.of_jobs(),
             volume_key=data.compute_key.arn,
-            image_accounts=environment.network.image_accounts,
-        ).arn
+            sharing_key=data.data_key.arn,
+            instance_types=settings.instance_types,
+            max_runtime_hours=settings.max_runtime_hours,
+            keep_alive_minutes=settings.keep_alive_minutes,
+            notebook_lifecycles=stack_name(environment, "Team-"),
+            studio_lifecycles=stack_name(environment, "Studio-"),
+            auth_mode=environment.studio.auth_mode,
+            environment=environment.name,
+            presigned_urls_from=network.vpc.vpc_id if settings.presigned_urls_from_vpc_only else None,
+        )
+        guardrails = Construct(self, "Guardrails")
+        self.network_guardrails = NetworkGuardrails(guardrails, "Network", allowed=self.allowed).arn
+        self.guardrails = (
+            WorkGuardrails(guardrails, "Work", allowed=self.allowed).arn,
+            PlatformGuardrails(guardrails, "Platform", allowed=self.allowed).arn,
+        )
+
+        if settings.auditors:
+            self._add_auditor(settings.auditors)
         if Feature.BATCH in environment.features:
             self.host_profile = BatchHostRole(
                 self,
@@ -63,3 +69,15 @@ class AccessStack(PlatformStack):
                 log_groups=f"{stack_name(environment, 'Batch')}-",
                 boundary=self.boundary,
             ).instance_profile
+
+    def _add_auditor(self, auditors: tuple[str, ...]) -> None:
+        policy = AuditPolicy(self, "Audit").arn
+        AccountRole(
+            self,
+            "Auditor",
+            who=named_roles(self, auditors),
+            policies=[policy],
+            # It does nothing that a role of a team does, so the ceiling is its own.
+            boundary=policy,
+            description="Sees every setting of the platform, changes nothing and reads no data",
+        )

@@ -15,7 +15,7 @@ from trainyard.studio_domain import StudioDomain
 
 
 class StudioStack(PlatformStack):
-    """Attributes: ``domain_id``; ``policies``, ARNs of what everybody in Studio may do beside their team's work."""
+    """Attributes: ``domain_id``; ``mlflow_app``, ARN of the app for experiments, if the feature mlflow is on."""
 
     def __init__(
         self,
@@ -46,14 +46,13 @@ class StudioStack(PlatformStack):
             start_script=told(start_script, {"CULL_MINUTES": str(settings.idle_timeout_minutes)}),
             boundary=access.boundary,
         ).domain_id
-        self.policies: list[str] = []
+        self.mlflow_app: str | None = None
         if Feature.MLFLOW in environment.features:
-            mlflow = MlflowApp(
+            self.mlflow_app = MlflowApp(
                 self,
                 "Mlflow",
                 artifact_store_uri=f"s3://{data.artifacts.name}/{MLFLOW}",
                 folder_policy=data.experiments.arn,
                 boundary=access.boundary,
                 keep=environment.data.keep_after_teardown,
-            )
-            self.policies.append(mlflow.policy)
+            ).arn

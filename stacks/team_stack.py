@@ -16,16 +16,18 @@ from stacks.network_stack import NetworkStack
 from stacks.platform_stack import PlatformStack
 from stacks.studio_stack import StudioStack
 from trainyard.gpu_job_definitions import GpuJobDefinitions
+from trainyard.guardrails import TeamGuardrails
 from trainyard.monthly_budget import MonthlyBudget
 from trainyard.notebook_instance import NotebookInstance
 from trainyard.notebook_lifecycle import NotebookLifecycle, NotebookScripts
 from trainyard.prefixes import packages
+from trainyard.runtime_policy import RuntimePolicy
 from trainyard.service_role import ServiceRole
 from trainyard.shared_space import SharedSpace
 from trainyard.team_batch import TeamBatch
 from trainyard.team_member import TeamMember
+from trainyard.team_roles import IsolationException, TeamRoles
 from trainyard.team_studio import TeamStudio, shared_space
-from trainyard.team_work import TeamWork
 
 
 class TeamStack(PlatformStack):
@@ -50,6 +52,7 @@ class TeamStack(PlatformStack):
         super().__init__(scope, construct_id, environment=environment, description=f"Trainyard: team {team.name}")
         self._environment, self._team = environment, team
         self._data, self._network, self._access = data, network, access
+        self._folders = data.folders[team.name].arn
         self._tags = {"Environment": environment.name, "Team": team.name}
         Tags.of(self).add("Team", team.name)
         self._file_systems = (
@@ -58,21 +61,9 @@ class TeamStack(PlatformStack):
             else {}
         )
 
-        folders = data.folders[team.name].arn
-        job_role = self._role("JobRole", [folders, access.runtime])
-        work = TeamWork(
-            self,
-            "Work",
-            team=team.name,
-            tags=self._tags,
-            job_role=job_role.arn,
-            file_systems=list(self._file_systems.values()),
-        ).arn
-        may = [*access.guardrails, folders, access.runtime, work]
-        if batch:
-            may.append(self._add_batch(batch, folders))
+        roles = self._add_roles(studio.mlflow_app if studio else None)
+        may = [*roles.policies, self._add_batch(batch)] if batch else roles.policies
         if studio:
-            may += studio.policies
             self._add_people(studio, may)
         if team.notebooks:
             mounts = lustre.mounts(*self._file_systems) if lustre and self._file_systems else ""
@@ -85,13 +76,44 @@ class TeamStack(PlatformStack):
             topic_arn=governance.topic.arn,
         )
 
+    def _add_roles(self, mlflow_app: str | None) -> TeamRoles:
+        environment, team, access = self._environment, self._team, self._access
+        guardrails = TeamGuardrails(
+            self,
+            "Guardrails",
+            output_key=self._data.keys[team.name].arn,
+            file_systems=list(self._file_systems.values()),
+        ).arn
+        runtime = RuntimePolicy(
+            self,
+            "Runtime",
+            team=team.name,
+            subnets=access.allowed.subnets,
+            security_groups=access.allowed.security_groups,
+            volume_key=access.allowed.volume_key,
+            image_accounts=environment.network.image_accounts,
+        ).arn
+        exception = team.without_network_isolation
+        return TeamRoles(
+            self,
+            "Roles",
+            team=team.name,
+            environment=environment.name,
+            allowed=access.allowed,
+            network_guardrails=access.network_guardrails,
+            guardrails=[*access.guardrails, guardrails],
+            data=[self._folders, runtime],
+            boundary=access.boundary,
+            mlflow_app=mlflow_app,
+            approvers=team.approvers,
+            deployers=team.deployers,
+            exception=IsolationException(exception.reason, exception.until) if exception else None,
+        )
+
     def _client_groups(self) -> list[str]:
         """Those that the team shares with all others: what it cannot mount it need not reach."""
         groups = self._network.groups
         return [groups.clients, groups.lustre_clients] if self._file_systems else [groups.clients]
-
-    def _role(self, name: str, policies: list[str], service: str = "sagemaker.amazonaws.com") -> ServiceRole:
-        return ServiceRole(self, name, service=service, policies=policies, boundary=self._access.boundary)
 
     def _add_people(self, studio: StudioStack, may: list[str]) -> None:
         if not self._team.members:
@@ -139,7 +161,13 @@ class TeamStack(PlatformStack):
                 "IDLE_MINUTES": str(environment.notebooks.idle_stop_minutes),
             },
         )
-        role = self._role("NotebookRole", [*may, lifecycle.policy])
+        role = ServiceRole(
+            self,
+            "NotebookRole",
+            service="sagemaker.amazonaws.com",
+            policies=[*may, lifecycle.policy],
+            boundary=self._access.boundary,
+        )
         instances = Construct(self, "Notebooks")
         for notebook in self._team.notebooks:
             NotebookInstance(
@@ -155,14 +183,20 @@ class TeamStack(PlatformStack):
                 keep=environment.data.keep_after_teardown,
             )
 
-    def _add_batch(self, batch: BatchStack, folders: str) -> str:
+    def _add_batch(self, batch: BatchStack) -> str:
         """ARN of the policy that lets people submit the team's jobs."""
         team = self._team
         definitions = GpuJobDefinitions(
             self,
             "Jobs",
             image=f"{self._data.repositories[team.name].attr_repository_uri}:{team.batch_image_tag}",
-            job_role=self._role("BatchJobRole", [folders], service="ecs-tasks.amazonaws.com").arn,
+            job_role=ServiceRole(
+                self,
+                "BatchJobRole",
+                service="ecs-tasks.amazonaws.com",
+                policies=[self._folders],
+                boundary=self._access.boundary,
+            ).arn,
             log_group=batch.log_group.name,
             log_stream_prefix=team.name,
             timeout_hours=self._environment.batch.job_timeout_hours,

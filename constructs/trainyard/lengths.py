@@ -11,6 +11,9 @@ NAME = 64
 MAX_POLICY = 6144
 """Characters of one managed policy (AWS docs IAM/latest/UserGuide/reference_iam-quotas.html)."""
 
+MAX_TRUST_POLICY = 2048
+"""Characters of who may take on a role, as long as nobody had the quota raised (same page)."""
+
 MAX_POLICIES = 10
 """Managed policies of one role, as long as nobody had the quota raised (same page)."""
 

@@ -4,11 +4,8 @@ from aws_cdk import RemovalPolicy
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
-from trainyard.managed_policy import ManagedPolicy, Statement
 from trainyard.place import place_of
 from trainyard.service_role import ServiceRole
-
-RECORD = ("sagemaker:CallMlflowAppApi", "sagemaker:DescribeMlflowApp")
 
 
 class MlflowApp(Construct):
@@ -21,7 +18,7 @@ class MlflowApp(Construct):
         keep: whether the app, which holds the experiments, stays when its stack is deleted.
 
     Attributes:
-        policy: ARN of the managed policy that lets a role record and read experiments.
+        arn: its ARN.
 
     Source: AWS docs sagemaker/latest/dg/mlflow-app-setup.html
     """
@@ -46,6 +43,4 @@ class MlflowApp(Construct):
             role_arn=role.arn,
         )
         app.apply_removal_policy(RemovalPolicy.RETAIN if keep else RemovalPolicy.DESTROY)
-        self.policy = ManagedPolicy(
-            self, "Record", statements=[Statement("RecordExperiments", RECORD, [app.attr_arn])]
-        ).arn
+        self.arn = app.attr_arn

@@ -11,6 +11,7 @@ from constructs import Construct
 from trainyard.lengths import longest
 from trainyard.managed_policy import ManagedPolicy, Statement
 from trainyard.place import place_of
+from trainyard.runtime_policy import write_logs
 from trainyard.script_settings import told
 
 MAX_SCRIPT = 16384
@@ -51,7 +52,7 @@ class NotebookLifecycle(Construct):
 
     Attributes:
         name: the name of the lifecycle configuration.
-        policy: ARN of the policy that lets an instance fetch the scripts, and nothing else beside them.
+        policy: ARN of the policy that lets an instance fetch the scripts, nothing else beside them, and write its logs.
 
     Raises:
         ValueError: when a script could be longer than SageMaker takes.
@@ -78,12 +79,15 @@ class NotebookLifecycle(Construct):
                     FETCH,
                     arns,
                     conditions={"StringEquals": {"aws:ResourceAccount": place_of(scope).account}},
-                )
+                ),
+                *write_logs(scope, ["NotebookInstances:log-stream:*"]),
             ],
         ).arn
         self.name = sagemaker.CfnNotebookInstanceLifecycleConfig(
             self,
             "Scripts",
+            # A guardrail admits lifecycle configurations by the beginning of their names.
+            notebook_instance_lifecycle_config_name=place_of(scope).stack_name,
             on_create=[self._hook("on_create", scripts.on_create, settings)],
             on_start=[self._hook("on_start", scripts.on_start, settings)],
         ).attr_notebook_instance_lifecycle_config_name

@@ -5,9 +5,10 @@ from constructs import Construct
 from trainyard import (
     batch_host_role,
     folder_policy,
-    mlflow_app,
     runtime_policy,
     team_batch,
+    team_delivery,
+    team_deployment,
     team_repository,
     team_studio,
     team_work,
@@ -51,9 +52,10 @@ class PermissionsBoundary(ManagedPolicy):
 
 OF_THIS_ACCOUNT = {
     *(*folder_policy.READ_OBJECTS, *folder_policy.WRITE_OBJECTS, *folder_policy.LIST_BUCKETS),
-    *(*folder_policy.LOCATE_BUCKETS, *team_repository.PUSH_IMAGES, *mlflow_app.RECORD),
+    *(*folder_policy.LOCATE_BUCKETS, *team_repository.PUSH_IMAGES, *team_work.RECORD),
     *(*folder_policy.USE_KEY, *folder_policy.LOOK_UP_KEY),
-    *(*runtime_policy.NETWORK_INTERFACES, *runtime_policy.WRITE_LOGS),
+    *(*runtime_policy.MAKE_INTERFACES, *runtime_policy.HAND_OVER_INTERFACES),
+    *(*runtime_policy.MAKE_LOGS, *runtime_policy.WRITE_LOGS),
     *(*runtime_policy.VOLUME_KEY, *runtime_policy.VOLUME_GRANTS),
     *(*batch_host_role.CONTAINER_AGENT, *batch_host_role.WRITE_STREAMS),
     *(
@@ -63,7 +65,17 @@ OF_THIS_ACCOUNT = {
         *team_work.TAG,
         *team_work.READ_LOGS,
         *team_work.USE_NOTEBOOKS,
+        *team_work.OPEN_NOTEBOOKS,
     ),
+    *(
+        *team_delivery.DEFINE_PIPELINES,
+        *team_delivery.RUN_PIPELINES,
+        *team_delivery.REGISTER,
+        *team_delivery.DESCRIBE_VERSIONS,
+        *team_delivery.EDIT_VERSIONS,
+        *team_delivery.TAKE_ON,
+    ),
+    *(*team_deployment.DEPLOY, *team_deployment.CONFIGURE, *team_deployment.LOOK_AT_MODELS),
     *(*team_studio.USE_APPS, *team_studio.USE_SPACES, *team_studio.LOOK_AROUND),
     *(*team_batch.SUBMIT_BATCH, *team_batch.TAG_BATCH, *team_batch.END_BATCH, *team_batch.VIEW_QUEUES),
 }
@@ -73,4 +85,5 @@ WITHOUT_RESOURCE_ACCOUNT = {
     # These act on no resource, so the request carries no account of one.
     *(*team_repository.SIGN_IN_TO_REGISTRIES, *runtime_policy.DESCRIBE_NETWORK, *runtime_policy.METRICS),
     *(*batch_host_role.DISCOVER, *team_work.FIND, *team_batch.FIND_BATCH),
+    *(*team_delivery.FIND_MODELS, *team_deployment.FIND_ENDPOINTS),
 }

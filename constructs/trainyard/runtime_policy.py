@@ -8,24 +8,25 @@ from trainyard.managed_policy import ManagedPolicy, Statement
 from trainyard.place import place_of
 from trainyard.team_repository import PULL_IMAGES
 
-NETWORK_INTERFACES = (
-    *("ec2:CreateNetworkInterface", "ec2:CreateNetworkInterfacePermission"),
-    *("ec2:DeleteNetworkInterface", "ec2:DeleteNetworkInterfacePermission"),
-)
+MAKE_INTERFACES = ("ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterfacePermission")
+HAND_OVER_INTERFACES = ("ec2:CreateNetworkInterfacePermission", "ec2:DeleteNetworkInterface")
 DESCRIBE_NETWORK = (
     *("ec2:DescribeDhcpOptions", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSecurityGroups"),
     *("ec2:DescribeSubnets", "ec2:DescribeVpcs"),
 )
-WRITE_LOGS = ("logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents")
+MAKE_LOGS = ("logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams")
+WRITE_LOGS = ("logs:PutLogEvents",)
+LOG_GROUPS = ("TrainingJobs", "ProcessingJobs", "TransformJobs")
 METRICS = ("cloudwatch:PutMetricData",)
 VOLUME_KEY = ("kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKeyWithoutPlaintext")
 VOLUME_GRANTS = ("kms:CreateGrant",)
 
 
 class RuntimePolicy(ManagedPolicy):
-    """Network interfaces in the environment's subnets, logs and metrics of SageMaker, and encrypted volumes.
+    """Network interfaces in the environment's subnets, a team's logs, metrics of SageMaker, and encrypted volumes.
 
     Args:
+        team: the team's name, with which the names of its jobs and endpoints begin, and so those of their logs.
         subnets: ids of the subnets.
         security_groups: ids of the groups that jobs and notebooks may be in.
         volume_key: ARN of the key of volumes.
@@ -39,35 +40,40 @@ class RuntimePolicy(ManagedPolicy):
         scope: Construct,
         construct_id: str,
         *,
+        team: str,
         subnets: Sequence[str],
         security_groups: Sequence[str],
         volume_key: str,
         image_accounts: Sequence[str] = (),
     ) -> None:
         place = place_of(scope)
+        subnet_arns = [place.arn("ec2", f"subnet/{each}") for each in subnets]
+        interfaces = place.arn("ec2", "network-interface/*")
         super().__init__(
             scope,
             construct_id,
             statements=[
                 Statement(
                     "JoinTheVpc",
-                    NETWORK_INTERFACES,
+                    MAKE_INTERFACES,
                     [
-                        place.arn("ec2", "network-interface/*"),
-                        *(place.arn("ec2", f"subnet/{each}") for each in subnets),
+                        interfaces,
+                        *subnet_arns,
                         *(place.arn("ec2", f"security-group/{each}") for each in security_groups),
                     ],
                     wildcards="The interface gets its id when it is made; subnets and groups are named one by one",
                 ),
                 Statement(
-                    "DescribeTheNetwork", DESCRIBE_NETWORK, wildcards="AWS has no resources for these read-only actions"
+                    "HandOverInterfaces",
+                    HAND_OVER_INTERFACES,
+                    [interfaces],
+                    conditions={"ArnEquals": {"ec2:Subnet": subnet_arns}},
+                    wildcards="The interface gets its id when it is made; only those in the environment's subnets",
                 ),
                 Statement(
-                    "WriteLogs",
-                    WRITE_LOGS,
-                    [place.arn("logs", "log-group:/aws/sagemaker/*")],
-                    wildcards="SageMaker names its log groups and streams after each job, below this prefix alone",
+                    "DescribeTheNetwork", DESCRIBE_NETWORK, wildcards="AWS has no resources for these read-only actions"
                 ),
+                *write_logs(scope, [f"{group}:log-stream:{team}-*" for group in LOG_GROUPS] + [f"Endpoints/{team}-*"]),
                 Statement(
                     "SendMetrics",
                     METRICS,
@@ -92,3 +98,28 @@ class RuntimePolicy(ManagedPolicy):
                 ),
             ],
         )
+
+
+def write_logs(scope: Construct, streams: Sequence[str]) -> list[Statement]:
+    """Writing some streams of SageMaker's logs, and making what is missing for them.
+
+    Args:
+        scope: where the statements are for.
+        streams: what is behind ``/aws/sagemaker/`` in the name of a log group, and its stream.
+    """
+    place = place_of(scope)
+    groups = dict.fromkeys(stream.partition(":")[0] for stream in streams)
+    return [
+        Statement(
+            "MakeLogs",
+            MAKE_LOGS,
+            [place.arn("logs", f"log-group:/aws/sagemaker/{group.rstrip('*')}*") for group in groups],
+            wildcards="AWS takes the group for the resource here, with a colon and an asterisk behind its name",
+        ),
+        Statement(
+            "WriteLogs",
+            WRITE_LOGS,
+            [place.arn("logs", f"log-group:/aws/sagemaker/{stream}") for stream in streams],
+            wildcards="SageMaker names a log stream after its job or instance; only some beginnings are admitted",
+        ),
+    ]

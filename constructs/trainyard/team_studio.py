@@ -4,6 +4,7 @@ from constructs import Construct
 
 from trainyard.managed_policy import ManagedPolicy, Statement
 from trainyard.place import place_of
+from trainyard.runtime_policy import write_logs
 from trainyard.team_work import TAG
 
 USE_APPS = ("sagemaker:CreateApp", "sagemaker:DeleteApp", "sagemaker:DescribeApp")
@@ -49,6 +50,8 @@ class TeamStudio(ManagedPolicy):
                         place.arn("sagemaker", f"user-profile/{domain}/${{sagemaker:UserProfileName}}"),
                     ],
                 ),
+                # The service writes for the app, from outside of Studio, where nobody knows whose app it is.
+                *write_logs(scope, ["studio:log-stream:*"]),
             ],
         )
 

@@ -1,17 +1,51 @@
-"""What people of a team may do in SageMaker beside Studio: submit work under the team's name and follow it."""
+"""What people and pipelines of a team may do in SageMaker: submit work under the team's name and follow it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from constructs import Construct
 
 from trainyard.managed_policy import Conditions, ManagedPolicy, Statement
 from trainyard.place import place_of
-from trainyard.sagemaker_actions import WORK
+
+
+@dataclass(frozen=True)
+class Work:
+    """A kind of work that people submit.
+
+    Args:
+        resource: how its ARNs name it.
+        submit: the action that starts it.
+        follow: what is done with it afterwards.
+        of_a_model: whether it runs a model, under that model's role.
+    """
+
+    resource: str
+    submit: str
+    follow: tuple[str, ...]
+    of_a_model: bool = False
+
+
+WORK = (
+    Work("training-job", "CreateTrainingJob", ("DescribeTrainingJob", "StopTrainingJob")),
+    Work(
+        "hyper-parameter-tuning-job",
+        "CreateHyperParameterTuningJob",
+        (
+            "DescribeHyperParameterTuningJob",
+            "ListTrainingJobsForHyperParameterTuningJob",
+            "StopHyperParameterTuningJob",
+        ),
+    ),
+    Work("processing-job", "CreateProcessingJob", ("DescribeProcessingJob", "StopProcessingJob")),
+    Work("transform-job", "CreateTransformJob", ("DescribeTransformJob", "StopTransformJob"), of_a_model=True),
+    Work("model", "CreateModel", ("DescribeModel", "DeleteModel")),
+)
+"""What a team does in SageMaker beside Studio."""
 
 SUBMIT = tuple(f"sagemaker:{work.submit}" for work in WORK if not work.of_a_model)
 SUBMIT_WITH_MODEL = tuple(f"sagemaker:{work.submit}" for work in WORK if work.of_a_model)
 FOLLOW = tuple(f"sagemaker:{action}" for work in WORK for action in work.follow)
-FILE_SYSTEM = "sagemaker:FileSystemId"
 TAG = ("sagemaker:AddTags",)
 FIND = (
     *("sagemaker:ListTrainingJobs", "sagemaker:ListHyperParameterTuningJobs", "sagemaker:ListProcessingJobs"),
@@ -28,18 +62,25 @@ USE_NOTEBOOKS = (
     "sagemaker:StopNotebookInstance",
 )
 
+OPEN_NOTEBOOKS = ("sagemaker:CreatePresignedNotebookInstanceUrl",)
+RECORD = ("sagemaker:CallMlflowAppApi", "sagemaker:DescribeMlflowApp")
+
 NO_RESOURCE = "AWS has no resources for these actions, and none of them changes anything"
+OWN_INSTANCES = "An instance gets its name when it is deployed; only those with the team's tag are meant"
 OWN_NAMES = "A job gets its name when it is submitted; the name must begin with the team's"
 
 
 class TeamWork(ManagedPolicy):
     """Jobs, models and logs by the team's name, and its job role.
 
+    What a submission must say beside its name, its tags among it, the guardrails decide.
+
     Args:
         team: the team's name; what it submits is called ``TEAM-...``.
-        tags: the tags that it must carry, so that it is in the team's budget, and by which it is known as the team's.
+        tags: the tags by which work is known as the team's.
         job_role: ARN of the role that its jobs run as, the only one that it may pass.
-        file_systems: ids of the file systems that its jobs may read from.
+        mlflow_app: ARN of the MLflow App that it records experiments in, if there is one.
+        presigned_urls_from: the VPC from which the URLs of notebook instances can be asked for; anywhere if left out.
 
     Source: AWS docs sagemaker/latest/dg/security_iam_service-with-iam.html
     """
@@ -52,32 +93,23 @@ class TeamWork(ManagedPolicy):
         team: str,
         tags: Mapping[str, str],
         job_role: str,
-        file_systems: Sequence[str] = (),
+        mlflow_app: str | None = None,
+        presigned_urls_from: str | None = None,
     ) -> None:
         place = place_of(scope)
         own = [place.arn("sagemaker", f"{work.resource}/{team}-*") for work in WORK]
-        tagging = {"StringEquals": {f"aws:RequestTag/{key}": value for key, value in tags.items()}}
-        # A job can have files of none, and a list of none allows nothing.
-        own_files: Conditions = (
-            {"StringEqualsIfExists": {FILE_SYSTEM: list(file_systems)}}
-            if file_systems
-            else {"Null": {FILE_SYSTEM: "true"}}
-        )
         tagged = {"StringEquals": {f"aws:ResourceTag/{key}": value for key, value in tags.items()}}
         super().__init__(
             scope,
             construct_id,
             statements=[
-                Statement("SubmitWork", SUBMIT, own, conditions={**tagging, **own_files}, wildcards=OWN_NAMES),
+                Statement("SubmitWork", SUBMIT, own, wildcards=OWN_NAMES),
                 Statement(
                     "SubmitWorkWithModels",
                     SUBMIT_WITH_MODEL,
                     own,
                     # It runs as the role of its model.
-                    conditions={
-                        **tagging,
-                        "ArnLike": {"sagemaker:ModelArn": place.arn("sagemaker", f"model/{team}-*")},
-                    },
+                    conditions={"ArnLike": {"sagemaker:ModelArn": place.arn("sagemaker", f"model/{team}-*")}},
                     wildcards=OWN_NAMES,
                 ),
                 Statement("FollowWork", FOLLOW, own, conditions=tagged, wildcards=OWN_NAMES),
@@ -109,7 +141,20 @@ class TeamWork(ManagedPolicy):
                     USE_NOTEBOOKS,
                     [place.arn("sagemaker", "notebook-instance/*")],
                     conditions=tagged,
-                    wildcards="An instance gets its name when it is deployed; only those with the team's tag are meant",
+                    wildcards=OWN_INSTANCES,
                 ),
+                Statement(
+                    "OpenNotebooks",
+                    OPEN_NOTEBOOKS,
+                    [place.arn("sagemaker", "notebook-instance/*")],
+                    conditions=_and_from(presigned_urls_from, tagged),
+                    wildcards=OWN_INSTANCES,
+                ),
+                *([Statement("RecordExperiments", RECORD, [mlflow_app])] if mlflow_app else []),
             ],
         )
+
+
+def _and_from(vpc_id: str | None, conditions: Conditions) -> Conditions:
+    equal = dict(conditions["StringEquals"])
+    return {"StringEquals": equal | ({"aws:SourceVpc": vpc_id} if vpc_id else {})}

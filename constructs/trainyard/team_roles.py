@@ -1,0 +1,116 @@
+"""The roles of a team that belong to no person and no instance."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from constructs import Construct
+
+from trainyard.account_role import AccountRole, named_roles, roles_of_team
+from trainyard.guardrails import Allowed, NetworkGuardrails
+from trainyard.service_role import ServiceRole
+from trainyard.team_delivery import TeamApproval, TeamDelivery
+from trainyard.team_deployment import TeamDeployment
+from trainyard.team_work import TeamWork
+
+
+@dataclass(frozen=True)
+class IsolationException:
+    """Why a team's jobs need not be isolated, and the day, as YYYY-MM-DD, on which that ends."""
+
+    reason: str
+    until: str
+
+
+class TeamRoles(Construct):
+    """What jobs and pipelines run as, and who approves and deploys models.
+
+    Args:
+        team: the team's name.
+        environment: the environment's name.
+        allowed: what the environment allows.
+        network_guardrails: ARN of the Denies about the network.
+        guardrails: ARNs of all other Denies.
+        data: ARNs of the policies on data, images and what SageMaker needs to run something.
+        boundary: ARN of the permissions boundary.
+        mlflow_app: ARN of the MLflow App, if there is one.
+        approvers, deployers: names of the account's roles that take on those of the approver and the deployer; without
+            any, there is no such role.
+        exception: if its jobs need not be isolated.
+
+    Attributes:
+        job_role: ARN of what its jobs run as.
+        policies: ARNs of what every role has that people of the team work with.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        team: str,
+        environment: str,
+        allowed: Allowed,
+        network_guardrails: str,
+        guardrails: Sequence[str],
+        data: Sequence[str],
+        boundary: str,
+        mlflow_app: str | None,
+        approvers: Sequence[str],
+        deployers: Sequence[str],
+        exception: IsolationException | None,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._team, self._boundary = team, boundary
+        self.job_role = self._service_role("Job", data)
+        work = TeamWork(
+            self,
+            "Work",
+            team=team,
+            tags={"Environment": environment, "Team": team},
+            job_role=self.job_role,
+            mlflow_app=mlflow_app,
+            presigned_urls_from=allowed.presigned_urls_from,
+        ).arn
+        submit = [network_guardrails, *guardrails, *data, work]
+        exception_role = None
+        if exception:
+            later = NetworkGuardrails(self, "LaterIsolated", allowed=allowed, isolated_from=exception.until).arn
+            exception_role = AccountRole(
+                self,
+                "WithoutIsolation",
+                who=roles_of_team(team, environment),
+                policies=[later, *guardrails, *data, work],
+                boundary=boundary,
+                description=f"Until {exception.until} its jobs need no network isolation: {exception.reason}",
+            ).arn
+        delivery = TeamDelivery(
+            self,
+            "Delivery",
+            team=team,
+            pipeline_role=self._service_role("Pipeline", submit),
+            exception_role=exception_role,
+        ).arn
+        self.policies = [*submit, delivery]
+
+        if approvers:
+            approval = TeamApproval(self, "Approval", team=team).arn
+            self._role_of_others("Approver", approvers, [approval], "Approves the model versions of")
+        if deployers:
+            deployment = TeamDeployment(self, "Deployment", team=team).arn
+            policies = [network_guardrails, *guardrails, *data, deployment]
+            self._role_of_others("Deployer", deployers, policies, "Puts approved models behind endpoints for")
+
+    def _service_role(self, name: str, policies: Sequence[str]) -> str:
+        return ServiceRole(
+            self, f"{name}Role", service="sagemaker.amazonaws.com", policies=policies, boundary=self._boundary
+        ).arn
+
+    def _role_of_others(self, name: str, who: Sequence[str], policies: Sequence[str], what: str) -> None:
+        AccountRole(
+            self,
+            name,
+            who=named_roles(self, who),
+            policies=policies,
+            boundary=self._boundary,
+            description=f"{what} team {self._team}",
+        )
