@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from environments.fields import repeated
 from environments.problems import Path, Problem, shown
+from trainyard.bucket_limits import MAX_FOLDER_KEYS
 from trainyard.endpoint_services import Feature
 from trainyard.prefixes import MLFLOW
 
@@ -60,6 +61,10 @@ def _teams_known(environment: Environment) -> Iterator[Problem]:
         for problem in repeated(("datasets", index, "read_by", "*"), (dataset.team, *dataset.read_by)):
             at = int(problem.path[-1]) - 1
             yield problem._replace(path=("datasets", index, "read_by", at), rule="must be a team that is not in yet")
+    own_keys = sum(team.own_key for team in environment.teams)
+    if own_keys > MAX_FOLDER_KEYS:
+        rule = f"must be at most {MAX_FOLDER_KEYS}: the policies of the buckets have room for no more"
+        yield Problem(("teams",), f"{own_keys} with a key of their own", rule)
     for team in environment.teams:
         if len(environment.file_systems_of(team)) > MAX_FILE_SYSTEMS:
             rule = f"must be at most {MAX_FILE_SYSTEMS}: a user profile takes no more"
@@ -74,6 +79,7 @@ def _teams_known(environment: Environment) -> Iterator[Problem]:
 
 def _datasets_known(environment: Environment) -> Iterator[Problem]:
     """A file system shows its datasets to all its teams, so each of them must be allowed to see them."""
+    with_own_key = {team.name for team in environment.teams if team.own_key}
     datasets = {dataset.name: dataset for dataset in reversed(environment.datasets)}
     for index, file_system in enumerate(environment.lustre):
         for at, association in enumerate(file_system.data_repository_associations):
@@ -89,6 +95,9 @@ def _datasets_known(environment: Environment) -> Iterator[Problem]:
                 yield Problem((*path, "dataset"), shown(association.dataset), rule)
             elif association.export_events and set(file_system.teams) != {dataset.team}:
                 rule = f"must be empty: other teams than {dataset.team}, which owns it, could write to {dataset.name}"
+                yield Problem((*path, "export_events"), shown([each.value for each in association.export_events]), rule)
+            elif association.export_events and dataset.team in with_own_key:
+                rule = f"must be empty: FSx writes with the key of the bucket, and {dataset.team} has a key of its own"
                 yield Problem((*path, "export_events"), shown([each.value for each in association.export_events]), rule)
 
 

@@ -19,8 +19,9 @@ class DataStack(PlatformStack):
     """Attributes.
 
     ``data_key``, ``log_key``, ``compute_key``: the customer keys of data, of logs and alerts, and of volumes;
-    ``datasets``, ``artifacts``: the buckets; ``repositories``, ``folders``: per team, its container repository and the
-    managed policy that lets its roles use both; ``experiments``: that of the folder of experiments.
+    ``datasets``, ``artifacts``: the buckets; ``keys``, ``repositories``, ``folders``: per team, the key of its data,
+    its own or ``data_key``, its container repository, and the managed policy that lets its roles use its folders and
+    both of these; ``experiments``: that of the folder of experiments.
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, environment: Environment) -> None:
@@ -30,14 +31,20 @@ class DataStack(PlatformStack):
         self._settings = environment.data
 
         self._make_keys(environment)
+        scopes = {team.name: Construct(self, f"Team-{team.name}") for team in environment.teams}
+        self.keys = {
+            team.name: self._own_key(scopes[team.name], team, environment) if team.own_key else self.data_key
+            for team in environment.teams
+        }
         access_logs = self._bucket("AccessLogs", expire_after_days=environment.logs.retention_days)
-        self.datasets = self._bucket("Datasets", access_logs=access_logs)
-        self.artifacts = self._bucket("Artifacts", access_logs=access_logs)
+        own_keys = {team.name: self.keys[team.name].arn for team in environment.teams if team.own_key}
+        self.datasets = self._bucket("Datasets", access_logs=access_logs, folder_keys=own_keys)
+        self.artifacts = self._bucket("Artifacts", access_logs=access_logs, folder_keys=own_keys)
 
         self.repositories: dict[str, TeamRepository] = {}
         self.folders: dict[str, FolderPolicy] = {}
         for team in environment.teams:
-            self._add(team, environment)
+            self._add(scopes[team.name], team, environment)
         if Feature.MLFLOW in environment.features:
             self.experiments = FolderPolicy(
                 self, "Experiments", own=[Folder(self.artifacts.arn, MLFLOW)], key=self.data_key.arn
@@ -45,6 +52,8 @@ class DataStack(PlatformStack):
 
         CfnOutput(self, "DatasetsBucket", value=self.datasets.name)
         CfnOutput(self, "ArtifactsBucket", value=self.artifacts.name)
+        for name, key in own_keys.items():
+            CfnOutput(self, f"KeyOf-{name}", value=key)
 
     def _make_keys(self, environment: Environment) -> None:
         keep, of = environment.data.keep_after_teardown, f"of Trainyard {environment.name}"
@@ -62,8 +71,25 @@ class DataStack(PlatformStack):
         self.compute_key = CustomerKey(self, "ComputeKey", description=f"Volumes of hosts and apps {of}", keep=keep)
         self.compute_key.admit_auto_scaling()
 
+    def _own_key(self, scope: Construct, team: Team, environment: Environment) -> CustomerKey:
+        key = CustomerKey(
+            scope,
+            "Key",
+            description=f"Objects, images and file systems of the team {team.name} of Trainyard {environment.name}",
+            keep=environment.data.keep_after_teardown,
+        )
+        linked = {link.dataset for each in environment.lustre for link in each.data_repository_associations}
+        if any(each.name in linked for each in environment.datasets if each.team == team.name):
+            key.admit_lustre()
+        return key
+
     def _bucket(
-        self, name: str, *, access_logs: DataBucket | None = None, expire_after_days: int | None = None
+        self,
+        name: str,
+        *,
+        access_logs: DataBucket | None = None,
+        expire_after_days: int | None = None,
+        folder_keys: dict[str, str] | None = None,
     ) -> DataBucket:
         return DataBucket(
             self,
@@ -73,20 +99,20 @@ class DataStack(PlatformStack):
             noncurrent_version_days=self._settings.noncurrent_version_days,
             expire_after_days=expire_after_days,
             access_logs=access_logs,
+            folder_keys=folder_keys,
         )
 
-    def _add(self, team: Team, environment: Environment) -> None:
-        scope = Construct(self, f"Team-{team.name}")
-        repository = TeamRepository(scope, "Repository", key=self.data_key.arn, keep=self._settings.keep_after_teardown)
+    def _add(self, scope: Construct, team: Team, environment: Environment) -> None:
+        key = self.keys[team.name].arn
+        shared = environment.datasets_shared_with(team)
+        repository = TeamRepository(scope, "Repository", key=key, keep=self._settings.keep_after_teardown)
         self.repositories[team.name] = repository
         self.folders[team.name] = FolderPolicy(
             scope,
             "Folders",
             own=[Folder(self.datasets.arn, team.name), Folder(self.artifacts.arn, team.name)],
-            shared=[
-                Folder(self.datasets.arn, dataset(each.team, each.name))
-                for each in environment.datasets_shared_with(team)
-            ],
-            key=self.data_key.arn,
+            shared=[Folder(self.datasets.arn, dataset(each.team, each.name)) for each in shared],
+            key=key,
+            shared_keys=list(dict.fromkeys(arn for each in shared if (arn := self.keys[each.team].arn) != key)),
             further=repository.use(),
         )

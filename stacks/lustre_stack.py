@@ -44,7 +44,8 @@ class LustreStack(PlatformStack):
                 each.name,
                 subnet_id=network.subnet_of_zone[each.zone or environment.network.zones()[0]],
                 security_group=network.groups.lustre,
-                key=data.data_key.arn,
+                # A file system that several teams share belongs to none of them.
+                key=(data.keys[each.teams[0]] if len(each.teams) == 1 else data.data_key).arn,
                 storage_capacity_gib=each.storage_capacity_gib,
                 per_unit_storage_throughput=each.per_unit_storage_throughput,
                 weekly_maintenance_start_time=each.weekly_maintenance_start_time,

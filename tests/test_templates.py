@@ -32,7 +32,7 @@ def linted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     if request.param in SHIPPED:
         environment = load(request.param)
     else:
-        changes: Json = {"features": [feature.value for feature in Feature]}
+        changes: Json = {"features": [feature.value for feature in Feature], "teams.1.own_key": True}
         if request.param == "an existing VPC":
             changes |= ADOPTED
         environment = environment_with(changes)

@@ -1,11 +1,13 @@
 """A bucket for data that must not be lost, leaked or read without its key."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from aws_cdk import Acknowledgment, RemovalPolicy, Validations
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from trainyard.bucket_limits import MAX_FOLDER_KEYS
 from trainyard.place import place_of
 
 PACKS_WITH_REPLICATION = ("NIST.800.53.R4", "NIST.800.53.R5", "HIPAA.Security", "PCI.DSS.321")
@@ -16,16 +18,21 @@ class DataBucket(Construct):
     """A versioned bucket under one customer key: TLS only, never public, owned by the account alone.
 
     Args:
-        key: ARN of the only key that objects may be encrypted with.
+        key: ARN of the only key that objects may be encrypted with; those that name none get it.
         keep: whether the bucket stays when its stack is deleted. If not, it goes when it is empty.
         noncurrent_version_days: days until an overwritten or deleted object is gone for good.
         expire_after_days: days until an object is deleted; never when left out.
         access_logs: the bucket that records who read and wrote; without one, the bucket records those of others.
+        folder_keys: folders whose objects have another key, with its ARN. Each upload there must name it, because S3
+            knows one default for a whole bucket.
 
     Attributes:
         name: its name.
         arn: its ARN.
         policy: its policy.
+
+    Raises:
+        ValueError: for more folders with a key of their own than its policy has room for.
 
     Source: AWS docs AmazonS3/latest/userguide/security-best-practices.html; enable-server-access-logging.html
     """
@@ -44,8 +51,12 @@ class DataBucket(Construct):
         noncurrent_version_days: int,
         expire_after_days: int | None = None,
         access_logs: "DataBucket | None" = None,
+        folder_keys: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
+        folder_keys = folder_keys or {}
+        if len(folder_keys) > MAX_FOLDER_KEYS:
+            raise ValueError(f"folder_keys: {len(folder_keys)} given, a bucket's policy has room for {MAX_FOLDER_KEYS}")
         bucket = s3.CfnBucket(
             self,
             "Bucket",
@@ -68,13 +79,14 @@ class DataBucket(Construct):
             # Delivery must be admitted when it is switched on.
             bucket.add_resource_dependency(access_logs.policy)
         self.name, self.arn = bucket.ref, bucket.attr_arn
-        self.policy = self._write_policy(key, receives_logs=access_logs is None)
+        self.policy = self._write_policy(key, folder_keys, receives_logs=access_logs is None)
         for each in (bucket, self.policy):
             each.apply_removal_policy(RemovalPolicy.RETAIN if keep else RemovalPolicy.DESTROY)
         _answer_the_packs(bucket)
 
-    def _write_policy(self, key: str, *, receives_logs: bool) -> s3.CfnBucketPolicy:
+    def _write_policy(self, key: str, folder_keys: Mapping[str, str], *, receives_logs: bool) -> s3.CfnBucketPolicy:
         everything, objects = [self.arn, f"{self.arn}/*"], [f"{self.arn}/*"]
+        folders = {f"{self.arn}/{folder}/*": own_key for folder, own_key in folder_keys.items()}
         statements = [
             _deny("WithoutTls", "s3:*", everything, {"Bool": {"aws:SecureTransport": "false"}}),
             # A request that names no encryption gets the bucket's. One that asks for KMS and names no key would get the
@@ -87,6 +99,7 @@ class DataBucket(Construct):
                     "Null": {"s3:x-amz-server-side-encryption": "false"},
                     "ArnNotEquals": {"s3:x-amz-server-side-encryption-aws-kms-key-id": key},
                 },
+                but=list(folders),
             ),
             _deny(
                 "KeysOfTheCaller",
@@ -94,6 +107,16 @@ class DataBucket(Construct):
                 objects,
                 {"Null": {"s3:x-amz-server-side-encryption-customer-algorithm": "false"}},
             ),
+        ]
+        # An upload that names no key differs too: it would get the bucket's.
+        statements += [
+            _deny(
+                f"OwnKey{index}",
+                "s3:PutObject",
+                [folder],
+                {"ArnNotEquals": {"s3:x-amz-server-side-encryption-aws-kms-key-id": own_key}},
+            )
+            for index, (folder, own_key) in enumerate(folders.items())
         ]
         if receives_logs:
             statements.append(
@@ -111,13 +134,16 @@ class DataBucket(Construct):
         )
 
 
-def _deny(sid: str, action: str, resources: list[str], conditions: dict[str, Any]) -> dict[str, Any]:
+def _deny(
+    sid: str, action: str, resources: list[str], conditions: dict[str, Any], but: list[str] | None = None
+) -> dict[str, Any]:
+    """A Deny for everybody, on ``resources``, or on everything ``but`` some."""
     return {
         "Sid": sid,
         "Effect": "Deny",
         "Principal": {"AWS": "*"},
         "Action": action,
-        "Resource": resources,
+        **({"NotResource": but} if but else {"Resource": resources}),
         "Condition": conditions,
     }
 

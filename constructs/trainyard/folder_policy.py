@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from constructs import Construct
 
-from trainyard.managed_policy import ManagedPolicy, Statement
+from trainyard.managed_policy import Conditions, ManagedPolicy, Statement
 from trainyard.place import place_of
 
 READ_OBJECTS = ("s3:GetObject", "s3:GetObjectVersion")
@@ -13,6 +13,7 @@ WRITE_OBJECTS = ("s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "
 LIST_BUCKETS = ("s3:ListBucket",)
 LOCATE_BUCKETS = ("s3:GetBucketLocation",)
 USE_KEY = ("kms:Decrypt", "kms:GenerateDataKey")
+READ_WITH_KEY = ("kms:Decrypt",)
 LOOK_UP_KEY = ("kms:DescribeKey",)
 
 ALL_THAT_IS_IN_IT = "All that lies in a folder may be used, which nobody can list beforehand"
@@ -34,7 +35,8 @@ class FolderPolicy(ManagedPolicy):
     Args:
         own: folders to read and write.
         shared: folders to read.
-        key: ARN of the key of the buckets.
+        key: ARN of the key of its own folders.
+        shared_keys: ARNs of the keys that shared folders have beside it.
         further: statements that go with it.
 
     Source: AWS docs AmazonS3/latest/userguide/amazon-s3-policy-keys.html
@@ -48,6 +50,7 @@ class FolderPolicy(ManagedPolicy):
         own: Sequence[Folder],
         shared: Sequence[Folder] = (),
         key: str,
+        shared_keys: Sequence[str] = (),
         further: Sequence[Statement] = (),
     ) -> None:
         place = place_of(scope)
@@ -58,12 +61,24 @@ class FolderPolicy(ManagedPolicy):
         def objects(folders: Sequence[Folder]) -> list[str]:
             return [f"{folder.bucket}/{folder.path}/*" for folder in folders]
 
+        def through_s3(folders: Sequence[Folder]) -> Conditions:
+            return {
+                "StringEquals": {
+                    "kms:ViaService": f"s3.{place.region}.amazonaws.com",
+                    # With bucket keys the encryption context is the bucket and not the object.
+                    "kms:EncryptionContext:aws:s3:arn": list(dict.fromkeys(folder.bucket for folder in folders)),
+                }
+            }
+
         read = Statement(
             "ReadSharedFolders",
             READ_OBJECTS,
             objects(shared),
             conditions={"StringEquals": ours},
             wildcards=ALL_THAT_IS_IN_IT,
+        )
+        read_with_their_keys = Statement(
+            "ReadWithOtherKeys", READ_WITH_KEY, list(shared_keys), conditions=through_s3(shared)
         )
         super().__init__(
             scope,
@@ -95,18 +110,8 @@ class FolderPolicy(ManagedPolicy):
                     wildcards=ALL_THAT_IS_IN_IT,
                 ),
                 *([read] if shared else []),
-                Statement(
-                    "UseTheKey",
-                    USE_KEY,
-                    [key],
-                    conditions={
-                        "StringEquals": {
-                            "kms:ViaService": f"s3.{place.region}.amazonaws.com",
-                            # With bucket keys the encryption context is the bucket and not the object.
-                            "kms:EncryptionContext:aws:s3:arn": buckets,
-                        }
-                    },
-                ),
+                Statement("UseTheKey", USE_KEY, [key], conditions=through_s3(own)),
+                *([read_with_their_keys] if shared_keys else []),
                 # SageMaker looks a key up before it takes it for the output of a job.
                 Statement("LookUpTheKey", LOOK_UP_KEY, [key]),
                 *further,

@@ -1,4 +1,6 @@
+import json
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
@@ -8,6 +10,7 @@ from aws_cdk.assertions import Match, Template
 
 from policies.evaluator import Decision, Request, decide, plain
 from tests.support import Json
+from trainyard.bucket_limits import MAX_FOLDER_KEYS, MAX_POLICY
 from trainyard.data_bucket import DataBucket
 
 BUCKET = s3.CfnBucket.CFN_RESOURCE_TYPE_NAME
@@ -17,6 +20,8 @@ ACCOUNT = "111111111111"
 KEYS = f"arn:aws:kms:eu-west-1:{ACCOUNT}:key"
 OURS = f"{KEYS}/01234567-89ab-cdef-0123-456789abcdef"
 OTHER = f"{KEYS}/fedcba98-7654-3210-fedc-ba9876543210"
+OF_VISION = f"{KEYS}/11111111-2222-3333-4444-555555555555"
+OF_SPEECH = f"{KEYS}/66666666-7777-8888-9999-000000000000"
 
 ENCRYPTION = "s3:x-amz-server-side-encryption"
 KEY_ID = "s3:x-amz-server-side-encryption-aws-kms-key-id"
@@ -156,6 +161,65 @@ def test_a_bucket_takes_an_object_whose_upload(template: Template, headers: Json
     assert not _is_denied(template, "s3:PutObject", headers)
 
 
+@pytest.fixture(scope="module")
+def with_folders() -> Template:
+    """A bucket where two folders have a key of their own."""
+    return _bucket(folder_keys={"vision": OF_VISION, "speech": OF_SPEECH})
+
+
+@pytest.mark.parametrize(("folder", "key"), [("vision", OF_VISION), ("speech", OF_SPEECH), ("audio", OURS)])
+def test_a_folder_takes_an_object_under_its_key(with_folders: Template, folder: str, key: str) -> None:
+    assert not _is_denied(with_folders, "s3:PutObject", {ENCRYPTION: "aws:kms", KEY_ID: key}, f"{folder}/file")
+
+
+@pytest.mark.parametrize(
+    ("folder", "key"),
+    [
+        *(("vision", key) for key in (OURS, OF_SPEECH, OTHER)),
+        *(("speech", key) for key in (OURS, OF_VISION, OTHER)),
+        *(("audio", key) for key in (OF_VISION, OF_SPEECH, OTHER)),
+        ("vision-of-others", OF_VISION),
+    ],
+)
+def test_a_folder_takes_no_object_under_another_key(with_folders: Template, folder: str, key: str) -> None:
+    assert _is_denied(with_folders, "s3:PutObject", {ENCRYPTION: "aws:kms", KEY_ID: key}, f"{folder}/file")
+
+
+@pytest.mark.parametrize("headers", [{}, {ENCRYPTION: "aws:kms"}, {ENCRYPTION: "AES256"}])
+def test_a_folder_with_a_key_of_its_own_takes_no_object_that_names_none(with_folders: Template, headers: Json) -> None:
+    """It would get the key of the bucket."""
+    assert _is_denied(with_folders, "s3:PutObject", headers, "vision/file")
+
+
+def test_beside_such_folders_an_object_may_name_no_key(with_folders: Template) -> None:
+    assert not _is_denied(with_folders, "s3:PutObject", {}, "audio/file")
+
+
+@pytest.mark.parametrize("headers", [{KEY_OF_THE_CALLER: "AES256"}, {TLS: "false"}])
+def test_such_folders_have_the_rules_of_all_others(with_folders: Template, headers: Json) -> None:
+    request = {ENCRYPTION: "aws:kms", KEY_ID: OF_VISION, **headers}
+    assert _is_denied(with_folders, "s3:PutObject", request, "vision/file")
+
+
+@pytest.mark.parametrize("action", ["s3:GetObject", "s3:DeleteObject"])
+def test_such_folders_are_read_and_emptied_without_a_key(with_folders: Template, action: str) -> None:
+    assert not _is_denied(with_folders, action, {}, "vision/file")
+
+
+def test_the_policy_of_many_such_folders_is_not_too_long() -> None:
+    """With names as long as they can be, in a region whose name is."""
+    key = OURS.replace("eu-west-1", "ap-southeast-1")
+    names = [f"{index:02}{'a' * 18}" for index in range(MAX_FOLDER_KEYS)]
+    text = json.dumps(_document(_bucket(folder_keys=dict.fromkeys(names, key))), separators=(",", ":"))
+    (bucket,) = {each for each in text.split('"') if each.startswith("arn:aws:made-up") and not each.endswith("*")}
+    assert len(text.replace(bucket, f"arn:aws:s3:::{'b' * 63}").encode()) <= MAX_POLICY
+
+
+def test_more_such_folders_than_a_policy_has_room_for_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"folder_keys: 41 given, a bucket's policy has room for 40"):
+        _bucket(folder_keys={f"team{index}": OURS for index in range(MAX_FOLDER_KEYS + 1)})
+
+
 @pytest.mark.parametrize("action", ["s3:GetObject", "s3:DeleteObject", "s3:ListBucket", "s3:GetBucketPolicy"])
 def test_nothing_is_done_without_tls(template: Template, action: str) -> None:
     assert _is_denied(template, action, {TLS: "false"})
@@ -203,9 +267,19 @@ def _stack() -> Stack:
     return Stack(App(), "Test", env=Environment(account=ACCOUNT, region="eu-west-1"))
 
 
-def _bucket(*, keep: bool = True, expire_after_days: int | None = None) -> Template:
+def _bucket(
+    *, keep: bool = True, expire_after_days: int | None = None, folder_keys: Mapping[str, str] | None = None
+) -> Template:
     stack = _stack()
-    DataBucket(stack, "Bucket", key=OURS, keep=keep, noncurrent_version_days=30, expire_after_days=expire_after_days)
+    DataBucket(
+        stack,
+        "Bucket",
+        key=OURS,
+        keep=keep,
+        noncurrent_version_days=30,
+        expire_after_days=expire_after_days,
+        folder_keys=folder_keys,
+    )
     return Template.from_stack(stack)
 
 
@@ -234,12 +308,24 @@ def _statements(template: Template, bucket: str | None = None) -> list[Json]:
     return statements
 
 
-def _is_denied(template: Template, action: str, request: Mapping[str, str]) -> bool:
+def _document(template: Template) -> Json:
+    """The policy of the only bucket, made plain."""
+    document: Json = plain({"Version": "2012-10-17", "Statement": _statements(template)})
+    return document
+
+
+def _is_denied(template: Template, action: str, request: Mapping[str, str], key: str = "key") -> bool:
     """Whether the policy denies a request of anybody; over TLS unless it says otherwise."""
-    denied = [each for each in _statements(template) if each["Effect"] == "Deny"]
-    # The evaluator is for policies of principals; these are for all.
+    denied = [each for each in _document(template)["Statement"] if each["Effect"] == "Deny"]
+    bucket = next(each for statement in denied for each in statement["Resource"] if not each.endswith("*"))
+    target = bucket if action in ("s3:ListBucket", "s3:GetBucketPolicy") else f"{bucket}/{key}"
+    # The evaluator is for policies of principals, which say what they are about; these are for all.
     assert all(each["Principal"] == {"AWS": "*"} for each in denied)
-    document = plain({"Statement": [{key: each[key] for key in each if key != "Principal"} for each in denied]})
-    (bucket,) = {each.removesuffix("/*") for statement in document["Statement"] for each in statement["Resource"]}
-    target = bucket if action in ("s3:ListBucket", "s3:GetBucketPolicy") else f"{bucket}/key"
+    document = {
+        "Statement": [
+            {"Resource": target} | {name: each[name] for name in each if name not in ("Principal", "NotResource")}
+            for each in denied
+            if not any(fnmatchcase(target, left_out) for left_out in each.get("NotResource", []))
+        ]
+    }
     return decide(Request(action, target, {TLS: "true", **request}), [document]) is Decision.EXPLICITLY_DENIED

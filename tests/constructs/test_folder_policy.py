@@ -12,6 +12,7 @@ ACCOUNT, FOREIGN = "111111111111", "999999999999"
 DATASETS, ARTIFACTS, ELSEWHERE = "arn:aws:s3:::datasets", "arn:aws:s3:::artifacts", "arn:aws:s3:::elsewhere"
 KEY = f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/01234567-89ab-cdef-0123-456789abcdef"
 OTHER_KEY = f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/fedcba98-7654-3210-fedc-ba9876543210"
+SHARED_KEY = f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/11111111-2222-3333-4444-555555555555"
 IMAGES = f"arn:aws:ecr:eu-west-1:{ACCOUNT}:repository/images"
 
 S3 = "s3.eu-west-1.amazonaws.com"
@@ -32,6 +33,7 @@ def policy() -> list[Json]:
         own=[Folder(DATASETS, "vision"), Folder(ARTIFACTS, "vision")],
         shared=[Folder(DATASETS, "speech/public")],
         key=KEY,
+        shared_keys=[SHARED_KEY],
         further=[Statement("PushImages", ["ecr:PutImage"], [IMAGES])],
     )
     return _statements(stack)
@@ -154,7 +156,29 @@ def test_no_other_key_can_be_used(policy: list[Json], action: str) -> None:
     assert not _allows(policy, action, OTHER_KEY, {VIA: S3, CONTEXT: DATASETS})
 
 
-@pytest.mark.parametrize(("key", "allowed"), [(KEY, True), (OTHER_KEY, False)])
+def test_shared_folders_are_read_with_their_key(policy: list[Json]) -> None:
+    assert _allows(policy, "kms:Decrypt", SHARED_KEY, {VIA: S3, CONTEXT: DATASETS})
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        pytest.param({CONTEXT: DATASETS}, id="without S3"),
+        pytest.param({VIA: "fsx.eu-west-1.amazonaws.com", CONTEXT: DATASETS}, id="by another service"),
+        pytest.param({VIA: S3, CONTEXT: ARTIFACTS}, id="for a bucket where nothing is shared"),
+        pytest.param({VIA: S3, CONTEXT: ELSEWHERE}, id="for another bucket"),
+        pytest.param({VIA: S3}, id="for no bucket"),
+    ],
+)
+def test_the_key_of_shared_folders_cannot_be_used(policy: list[Json], request_: dict[str, str]) -> None:
+    assert not _allows(policy, "kms:Decrypt", SHARED_KEY, request_)
+
+
+def test_nothing_is_written_with_the_key_of_shared_folders(policy: list[Json]) -> None:
+    assert not _allows(policy, "kms:GenerateDataKey", SHARED_KEY, {VIA: S3, CONTEXT: DATASETS})
+
+
+@pytest.mark.parametrize(("key", "allowed"), [(KEY, True), (SHARED_KEY, False), (OTHER_KEY, False)])
 def test_the_key_alone_can_be_looked_up(policy: list[Json], key: str, allowed: bool) -> None:
     assert _allows(policy, "kms:DescribeKey", key) is allowed
 

@@ -300,6 +300,19 @@ MISTAKES += [
         "write to captions",
     ),
     (
+        {"teams.0.own_key": True},
+        f"lustre[1].{LINK}[0].export_events: ['NEW', 'CHANGED', 'DELETED']: must be empty: FSx writes with the key of "
+        "the bucket, and vision has a key of its own",
+    ),
+    (
+        {
+            "teams": [{"name": f"t{number:02}", "monthly_budget_usd": 1, "own_key": True} for number in range(41)],
+            "datasets": [],
+            "lustre": [{"name": "fs", "teams": ["t00"]}],
+        },
+        "teams: 41 with a key of their own: must be at most 40: the policies of the buckets have room for no more",
+    ),
+    (
         {f"lustre.0.{LINK}.1.file_system_path": "/captions/books"},
         f"lustre[0].{LINK}[1].file_system_path: '/captions/books': must not overlap /captions, which captions has",
     ),

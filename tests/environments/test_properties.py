@@ -103,7 +103,10 @@ def platforms(draw: st.DrawFn, features: list[Feature], zones: list[str]) -> Jso
     if Feature.LUSTRE in features and not named:
         features.remove(Feature.LUSTRE)
     elif Feature.LUSTRE in features:
-        platform["lustre"] = [draw(a_file_system(f"fs{index}", datasets)) for index in range(draw(st.integers(1, 3)))]
+        own_keys = {team["name"] for team in teams if team["own_key"]}
+        platform["lustre"] = [
+            draw(a_file_system(f"fs{index}", datasets, own_keys)) for index in range(draw(st.integers(1, 3)))
+        ]
     return platform
 
 
@@ -113,7 +116,12 @@ team_names = st.text("abcdef0123456789", min_size=9, max_size=9).map(lambda name
 
 @st.composite
 def a_team(draw: st.DrawFn, name: str, features: list[Feature], zones: list[str], sso: bool) -> Json:
-    team: Json = {"name": name, "monthly_budget_usd": 100, "batch_weight": draw(st.integers(1, 1000))}
+    team: Json = {
+        "name": name,
+        "monthly_budget_usd": 100,
+        "batch_weight": draw(st.integers(1, 1000)),
+        "own_key": draw(st.booleans()),
+    }
     if Feature.STUDIO in features:
         team["members"] = [
             {"name": f"{name}-{index}", **({"sso_user_name": f"user{index}"} if sso else {})}
@@ -134,7 +142,7 @@ def a_pool(name: str, kind: str) -> Json:
 
 
 @st.composite
-def a_file_system(draw: st.DrawFn, name: str, datasets: list[Json]) -> Json:
+def a_file_system(draw: st.DrawFn, name: str, datasets: list[Json], own_keys: set[str]) -> Json:
     """Shared by all who may read its first dataset, and showing each dataset that all of them may read."""
     first = draw(st.sampled_from(datasets))
     sharing = [first["team"], *first.get("read_by", [])]
@@ -147,7 +155,7 @@ def a_file_system(draw: st.DrawFn, name: str, datasets: list[Json]) -> Json:
             {
                 "dataset": each["name"],
                 "file_system_path": f"/{each['name']}",
-                "export_events": ["NEW"] if sharing == [each["team"]] else [],
+                "export_events": ["NEW"] if sharing == [each["team"]] and each["team"] not in own_keys else [],
             }
             for each in shown
         ],
