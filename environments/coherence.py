@@ -79,7 +79,7 @@ def _teams_known(environment: Environment) -> Iterator[Problem]:
 
 def _datasets_known(environment: Environment) -> Iterator[Problem]:
     """A file system shows its datasets to all its teams, so each of them must be allowed to see them."""
-    with_own_key = {team.name for team in environment.teams if team.own_key}
+    has_own_key = {team.name: team.own_key for team in reversed(environment.teams)}
     datasets = {dataset.name: dataset for dataset in reversed(environment.datasets)}
     for index, file_system in enumerate(environment.lustre):
         for at, association in enumerate(file_system.data_repository_associations):
@@ -96,7 +96,7 @@ def _datasets_known(environment: Environment) -> Iterator[Problem]:
             elif association.export_events and set(file_system.teams) != {dataset.team}:
                 rule = f"must be empty: other teams than {dataset.team}, which owns it, could write to {dataset.name}"
                 yield Problem((*path, "export_events"), shown([each.value for each in association.export_events]), rule)
-            elif association.export_events and dataset.team in with_own_key:
+            elif association.export_events and has_own_key.get(dataset.team):
                 rule = f"must be empty: FSx writes with the key of the bucket, and {dataset.team} has a key of its own"
                 yield Problem((*path, "export_events"), shown([each.value for each in association.export_events]), rule)
 
