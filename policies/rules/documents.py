@@ -57,6 +57,11 @@ class Statement:
         ]
 
     @property
+    def for_everybody(self) -> bool:
+        """Whether it names no principal, as far as its conditions do not."""
+        return "NotPrincipal" in self.body or any(value == "*" for _, value in self.principals)
+
+    @property
     def conditions(self) -> list[tuple[str, str, list[Any]]]:
         """Operator, key and values."""
         return [

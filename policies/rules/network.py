@@ -132,7 +132,7 @@ def no_egress_to_addresses(app: App) -> Iterator[Finding]:
     groups = machine_learning_groups(app)
     for group in groups:
         if group.get(OUT) in (None, []):
-            yield group.broken(OUT, "is missing: EC2 then lets everything out to everywhere", "default")
+            yield group.broken(OUT, "is missing: EC2 then lets everything out to everywhere", "Default")
     for rule in rules(app):
         goes_to: Any = rule.addresses if rule.direction == OUT and rule.group in groups else None
         if is_known(goes_to) and goes_to not in NOWHERE:
@@ -151,7 +151,7 @@ def no_egress_to_addresses(app: App) -> Iterator[Finding]:
 def all_traffic(app: App) -> Iterator[Finding]:
     for rule in rules(app):
         if rule.all_traffic and (problem := _all_traffic_problem(rule)):
-            yield rule.holder.broken(rule.path, problem, "in" if rule.direction == IN else "out")
+            yield rule.holder.broken(rule.path, problem, "Ingress" if rule.direction == IN else "Egress")
     all_rules = list(rules(app))
     for group in job_groups(app):
         own = [each for each in all_rules if each.group is group and each.peer is group]
@@ -173,12 +173,12 @@ def all_traffic(app: App) -> Iterator[Finding]:
 def endpoint_policies(app: App) -> Iterator[Finding]:
     for endpoint in app.of(ENDPOINT):
         if endpoint.get("PolicyDocument") is None and not _is_for(endpoint, *WITHOUT_POLICY):
-            yield endpoint.broken("PolicyDocument", "is missing: everything is allowed through it", "missing")
+            yield endpoint.broken("PolicyDocument", "is missing: everything is allowed through it", "Missing")
         for statement in statements(endpoint.get("PolicyDocument"), "PolicyDocument"):
             if _admits_strangers(statement):
-                yield endpoint.broken(statement.path, "admits anybody to resources of anybody", "strangers")
+                yield endpoint.broken(statement.path, "admits anybody to resources of anybody", "Strangers")
         if endpoint.get("VpcEndpointType") == "Interface" and endpoint.get("PrivateDnsEnabled") in (None, False):
-            yield endpoint.broken("PrivateDnsEnabled", "must be true: clients ask for the public name", "private-dns")
+            yield endpoint.broken("PrivateDnsEnabled", "must be true: clients ask for the public name", "PrivateDns")
 
 
 @RULES.rule(
@@ -225,7 +225,7 @@ def _lustre_findings(servers: tuple[Resource, ...], all_rules: list[GroupRule]) 
     own = [each for each in all_rules if each.group in servers and any(each.covers("tcp", *p) for p in LUSTRE_PORTS)]
     for rule in own:
         if rule.peer_id is None and rule.addresses not in NOWHERE:
-            yield rule.holder.broken(rule.path, "opens Lustre's ports to addresses and not to a group", "addresses")
+            yield rule.holder.broken(rule.path, "opens Lustre's ports to addresses and not to a group", "Addresses")
     pairs = [(servers, servers)]
     for client in dict.fromkeys(each.peer for each in own if each.peer and each.peer not in servers):
         pairs += [(servers, (client,)), ((client,), servers), ((client,), (client,))]
@@ -309,9 +309,8 @@ def _is_named(endpoint: Resource) -> bool:
 
 
 def _admits_strangers(statement: Statement) -> bool:
-    everybody = "NotPrincipal" in statement.body or any(value == "*" for _, value in statement.principals)
     named = statement.resources and all(_is_named_resource(each) for each in statement.resources)
-    return statement.allows and everybody and not named and not statement.is_confined_by(*CONFINING)
+    return statement.allows and statement.for_everybody and not named and not statement.is_confined_by(*CONFINING)
 
 
 def _is_named_resource(resource: Any) -> bool:

@@ -82,7 +82,7 @@ def test_a_group_of_another_stack_is_followed() -> None:
     network = {"Resources": {"Group": _group()}, "Outputs": {"Group": export}}
     groups = {"SecurityGroupIds": [{"Fn::ImportValue": "network:Group"}]}
     user = {"Notebook": {"Type": "AWS::SageMaker::NotebookInstance", "Properties": groups}}
-    assert _details("N3", network, user) == ["default"]
+    assert _details("N3", network, user) == ["Default"]
 
 
 def test_a_range_that_only_a_deployment_knows_passes() -> None:
@@ -106,7 +106,7 @@ def test_a_group_is_marked_for_efa_by_its(marked: Json) -> None:
 
 @pytest.mark.parametrize("description", ["The default group", "DEFAULT", "Preface"])
 def test_a_word_that_only_contains_the_letters_marks_nothing(description: str) -> None:
-    assert _details("N4", changed("N4", Fabric=_group(description))) == ["in", "out"]
+    assert _details("N4", changed("N4", Fabric=_group(description))) == ["Ingress", "Egress"]
 
 
 def test_all_traffic_between_two_marked_groups_passes() -> None:
@@ -155,7 +155,7 @@ def test_an_endpoint_policy_for_one_role_passes() -> None:
 
 def test_an_endpoint_policy_for_all_but_one_admits_strangers() -> None:
     statement = {"Effect": "Allow", "NotPrincipal": {"AWS": "arn:aws:iam::1:root"}, "Action": "*", "Resource": "*"}
-    assert _details("N5", changed("N5", Api__Properties__PolicyDocument__Statement=[statement])) == ["strangers"]
+    assert _details("N5", changed("N5", Api__Properties__PolicyDocument__Statement=[statement])) == ["Strangers"]
 
 
 def test_a_denial_in_an_endpoint_policy_admits_nobody() -> None:
