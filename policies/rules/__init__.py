@@ -1,7 +1,14 @@
 """Trainyard's own rules about synthesised templates; they work on the templates of any CDK app."""
 
-from policies.rules import batch, identity, network, sagemaker, storage
+from policies.rules import batch, identity, models, network, sagemaker, storage
 from policies.rules.rule import Rule
 
-RULES: tuple[Rule, ...] = (*sagemaker.RULES, *network.RULES, *storage.RULES, *batch.RULES, *identity.RULES)
+RULES: tuple[Rule, ...] = (
+    *sagemaker.RULES,
+    *models.RULES,
+    *network.RULES,
+    *storage.RULES,
+    *batch.RULES,
+    *identity.RULES,
+)
 """All of them; docs/policy-rules.md lists them."""
