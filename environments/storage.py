@@ -62,8 +62,7 @@ class DataRepositoryAssociation(Section):
     import_events: tuple[Event, ...] = (Event.NEW, Event.CHANGED, Event.DELETED)
     """Changes in S3 that the file system follows."""
     export_events: tuple[Event, ...] = ()
-    """Changes in the file system that go back to S3: only where every team that mounts it owns the dataset, and has no
-    key of its own."""
+    """Changes in the file system that go back to S3: only where the owner alone mounts it, and has no own_key."""
 
     @field_validator("import_events", "export_events")
     @classmethod

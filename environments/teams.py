@@ -61,8 +61,7 @@ class Team(Section):
     ] = "v1"
     """Which image in the team's repository its Batch jobs run. Tags never move: a new image is a new tag."""
     own_key: bool = False
-    """Whether its data and images are under a key of its own, which its uploads must name (docs/decisions/0013). A change
-    replaces its container repository and its own file systems."""
+    """Whether its data and images are under a key of its own, which uploads must name: docs/decisions/0013."""
     members: tuple[Member, ...] = ()
     """Its people. The first owns the space that the team shares: another one in that place replaces the space."""
     notebooks: tuple[Notebook, ...] = ()
