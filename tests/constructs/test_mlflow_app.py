@@ -4,8 +4,6 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sagemaker as sagemaker
 from aws_cdk.assertions import Match, Template
 
-from policies.evaluator import Decision, Request, decide
-from tests.support import Json, documents
 from trainyard.mlflow_app import MlflowApp
 
 APP = sagemaker.CfnMlflowApp.CFN_RESOURCE_TYPE_NAME
@@ -28,18 +26,6 @@ def template(stack: Stack) -> Template:
     return Template.from_stack(stack)
 
 
-@pytest.fixture(scope="module")
-def policy(template: Template) -> Json:
-    (document,) = documents(template).values()
-    return document
-
-
-@pytest.fixture(scope="module")
-def app_arn(template: Template) -> str:
-    (app,) = template.find_resources(APP)
-    return f"arn:aws:made-up:::{app}"
-
-
 def test_it_keeps_what_experiments_log_in_the_given_folder(template: Template) -> None:
     template.has_resource_properties(APP, {"ArtifactStoreUri": "s3://artifacts/mlflow"})
 
@@ -58,26 +44,11 @@ def test_its_role_has_the_boundary(template: Template) -> None:
     template.has_resource_properties(ROLE, {"PermissionsBoundary": BOUNDARY})
 
 
-@pytest.mark.parametrize("action", ["sagemaker:CallMlflowAppApi", "sagemaker:DescribeMlflowApp"])
-def test_the_policy_lets_a_role_record_in_it(policy: Json, app_arn: str, action: str) -> None:
-    assert decide(Request(action, app_arn), [policy]) is Decision.ALLOWED
-
-
-@pytest.mark.parametrize("action", ["sagemaker:CallMlflowAppApi", "sagemaker:DescribeMlflowApp"])
-def test_the_policy_is_about_no_other_app(policy: Json, app_arn: str, action: str) -> None:
-    assert decide(Request(action, f"{app_arn}2"), [policy]) is Decision.IMPLICITLY_DENIED
-
-
-@pytest.mark.parametrize("action", ["UpdateMlflowApp", "DeleteMlflowApp", "CreatePresignedMlflowAppUrl"])
-def test_the_policy_lets_nobody_change_it_or_hand_it_on(policy: Json, app_arn: str, action: str) -> None:
-    assert decide(Request(f"sagemaker:{action}", app_arn), [policy]) is Decision.IMPLICITLY_DENIED
-
-
-def test_others_are_given_the_policy(stack: Stack, template: Template) -> None:
+def test_its_arn_is_what_others_are_let_into(stack: Stack, template: Template) -> None:
     mlflow = stack.node.find_child("Mlflow")
     assert isinstance(mlflow, MlflowApp)
-    (policy,) = documents(template)
-    assert stack.resolve(mlflow.policy) == {"Ref": policy}
+    (app,) = template.find_resources(APP)
+    assert stack.resolve(mlflow.arn)["Fn::GetAtt"][0] == app
 
 
 def test_experiments_outlive_their_stack_when_they_are_kept(template: Template) -> None:

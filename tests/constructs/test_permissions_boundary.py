@@ -16,6 +16,8 @@ from trainyard.notebook_lifecycle import NotebookLifecycle, NotebookScripts, Scr
 from trainyard.permissions_boundary import PermissionsBoundary
 from trainyard.runtime_policy import RuntimePolicy
 from trainyard.team_batch import TeamBatch
+from trainyard.team_delivery import TeamApproval, TeamDelivery
+from trainyard.team_deployment import TeamDeployment
 from trainyard.team_repository import TeamRepository
 from trainyard.team_studio import TeamStudio
 from trainyard.team_work import TeamWork
@@ -49,7 +51,12 @@ def granted(tmp_path_factory: pytest.TempPathFactory) -> list[Json]:
 
 
 def test_what_some_role_is_allowed_is_inside(boundary: Json, granted: list[Json]) -> None:
-    context = {**HERE, "iam:PassedToService": "sagemaker.amazonaws.com"}
+    context = {
+        **HERE,
+        "iam:PassedToService": "sagemaker.amazonaws.com",
+        "aws:PrincipalTag/Team": "vision",
+        "aws:ResourceTag/Team": "vision",
+    }
     outside = {
         action
         for statement in granted
@@ -73,11 +80,11 @@ def test_every_action_is_named(boundary: Json) -> None:
     "action",
     [
         *("iam:CreateRole", "iam:AttachRolePolicy", "iam:PutRolePolicy", "iam:CreatePolicyVersion"),
-        *("iam:DeleteRolePermissionsBoundary", "iam:CreateUser", "iam:CreateAccessKey", "sts:AssumeRole"),
-        *("sagemaker:CreatePresignedDomainUrl", "sagemaker:CreatePresignedNotebookInstanceUrl"),
+        *("iam:DeleteRolePermissionsBoundary", "iam:CreateUser", "iam:CreateAccessKey"),
+        *("sagemaker:CreatePresignedDomainUrl", "sagemaker:CreatePresignedMlflowAppUrl"),
         *("sagemaker:CreateNotebookInstance", "sagemaker:UpdateNotebookInstance", "sagemaker:UpdateDomain"),
         *("sagemaker:CreateUserProfile", "sagemaker:UpdateUserProfile", "sagemaker:CreateStudioLifecycleConfig"),
-        *("sagemaker:CreateEndpoint", "sagemaker:CreateTrainingPlan", "sagemaker:CreatePipeline"),
+        *("sagemaker:CreateCluster", "sagemaker:CreateTrainingPlan", "sagemaker:CreateAutoMLJobV2"),
         *("s3:CreateBucket", "s3:PutBucketPolicy", "s3:DeleteObjectVersion", "s3:DeleteBucket"),
         *("kms:PutKeyPolicy", "kms:ScheduleKeyDeletion", "kms:DisableKey", "ecr:SetRepositoryPolicy"),
         *("ec2:RunInstances", "ec2:CreateVpcEndpoint", "ec2:AuthorizeSecurityGroupEgress"),
@@ -124,6 +131,16 @@ def test_a_role_of_another_account_is_not_passed(boundary: Json) -> None:
     assert not _allows(boundary, "iam:PassRole", ROLE.replace("1" * 12, "2" * 12), context)
 
 
+@pytest.mark.parametrize(("team", "allowed"), [("vision", True), ("language", False), (None, False)])
+def test_a_role_of_the_own_team_is_taken_on_and_no_other(boundary: Json, team: str | None, allowed: bool) -> None:
+    context = {**HERE, "aws:PrincipalTag/Team": "vision", **({"aws:ResourceTag/Team": team} if team else {})}
+    assert _allows(boundary, "sts:AssumeRole", ROLE, context) is allowed
+
+
+def test_who_has_no_team_takes_on_no_role(boundary: Json) -> None:
+    assert not _allows(boundary, "sts:AssumeRole", ROLE, {**HERE, "aws:ResourceTag/Team": "vision"})
+
+
 def test_the_boundary_itself_denies_nothing(boundary: Json) -> None:
     """A Deny belongs to the guardrails, which are attached to those alone whom they are about."""
     assert {statement["Effect"] for statement in boundary["Statement"]} == {"Allow"}
@@ -141,9 +158,14 @@ def _add_policies(stack: Stack, folder: Path) -> None:
     repository = TeamRepository(stack, "Repository", key=KEY, keep=False)
     folders = [Folder("arn:aws:s3:::a-bucket", "vision")]
     FolderPolicy(stack, "Folders", own=folders, shared=folders, key=KEY, further=repository.use())
-    RuntimePolicy(stack, "Runtime", subnets=["subnet-0a"], security_groups=["sg-0a"], volume_key=KEY)
+    RuntimePolicy(
+        stack, "Runtime", team="vision", subnets=["subnet-0a"], security_groups=["sg-0a"], volume_key=KEY
+    )
     tags = {"Team": "vision"}
-    TeamWork(stack, "Work", team="vision", tags=tags, job_role=ROLE)
+    TeamWork(stack, "Work", team="vision", tags=tags, job_role=ROLE, mlflow_app="arn:aws:sagemaker:::mlflow-app/a")
+    TeamDelivery(stack, "Delivery", team="vision", pipeline_role=ROLE, exception_role=ROLE)
+    TeamApproval(stack, "Approval", team="vision")
+    TeamDeployment(stack, "Deployment", team="vision")
     TeamStudio(stack, "Studio", shared_space="vision-shared")
     queue = "arn:aws:batch:eu-west-1:111111111111:job-queue/spot"
     TeamBatch(

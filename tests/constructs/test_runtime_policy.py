@@ -1,7 +1,7 @@
 """What may be done by anything that SageMaker runs, asked of an evaluator of policies."""
 
 import pytest
-from aws_cdk import App, Stack
+from aws_cdk import App, Environment, Stack
 from aws_cdk.assertions import Template
 
 from policies.evaluator import Context, Decision, Request, decide
@@ -15,9 +15,14 @@ KEY = "arn:aws:kms:eu-west-1:111111111111:key/volumes"
 
 @pytest.fixture(scope="module")
 def policy() -> Json:
-    stack = Stack(App(), "Test")
+    stack = Stack(App(), "Test", env=Environment(account="111111111111", region="eu-west-1"))
     RuntimePolicy(
-        stack, "Runtime", subnets=["subnet-0a", "subnet-0b"], security_groups=["sg-0a", "sg-0b"], volume_key=KEY
+        stack,
+        "Runtime",
+        team="vision",
+        subnets=["subnet-0a", "subnet-0b"],
+        security_groups=["sg-0a", "sg-0b"],
+        volume_key=KEY,
     )
     (document,) = documents(Template.from_stack(stack)).values()
     return document
@@ -42,12 +47,13 @@ def test_network_interfaces_are_made_nowhere_else(policy: Json, resource: str) -
     assert not _allows(policy, "ec2:CreateNetworkInterface", f"{EC2}:{resource}")
 
 
-@pytest.mark.parametrize(
-    "action",
-    ["ec2:CreateNetworkInterfacePermission", "ec2:DeleteNetworkInterface", "ec2:DeleteNetworkInterfacePermission"],
-)
-def test_network_interfaces_are_handed_to_sagemaker_and_removed(policy: Json, action: str) -> None:
-    assert _allows(policy, action, f"{EC2}:network-interface/eni-01")
+@pytest.mark.parametrize("action", ["ec2:CreateNetworkInterfacePermission", "ec2:DeleteNetworkInterface"])
+@pytest.mark.parametrize(("subnet", "allowed"), [("subnet-0b", True), ("subnet-99", False), (None, False)])
+def test_an_interface_is_handed_to_sagemaker_or_removed_in_the_given_subnets_alone(
+    policy: Json, action: str, subnet: str | None, allowed: bool
+) -> None:
+    context = {"ec2:Subnet": f"{EC2}:subnet/{subnet}"} if subnet else {}
+    assert _allows(policy, action, f"{EC2}:network-interface/eni-01", context) is allowed
 
 
 @pytest.mark.parametrize(
@@ -61,20 +67,32 @@ def test_the_network_can_be_looked_at(policy: Json, action: str) -> None:
     assert _allows(policy, action)
 
 
-@pytest.mark.parametrize(
-    "action", ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
-)
-def test_logs_of_sagemaker_are_written(policy: Json, action: str) -> None:
-    assert _allows(policy, action, f"{LOGS}:/aws/sagemaker/TrainingJobs:log-stream:a-job")
+@pytest.mark.parametrize("group", ["TrainingJobs", "ProcessingJobs", "TransformJobs"])
+def test_the_logs_of_the_teams_jobs_are_written(policy: Json, group: str) -> None:
+    assert _allows(policy, "logs:PutLogEvents", f"{LOGS}:/aws/sagemaker/{group}:log-stream:vision-a/algo-1")
+
+
+def test_the_logs_of_the_teams_endpoints_are_written(policy: Json) -> None:
+    assert _allows(policy, "logs:PutLogEvents", f"{LOGS}:/aws/sagemaker/Endpoints/vision-a:log-stream:AllTraffic/i-01")
+
+
+@pytest.mark.parametrize("action", ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams"])
+@pytest.mark.parametrize("group", ["TrainingJobs", "TrainingJobs:*", "ProcessingJobs", "Endpoints/vision-a"])
+def test_what_is_missing_for_them_is_made(policy: Json, action: str, group: str) -> None:
+    assert _allows(policy, action, f"{LOGS}:/aws/sagemaker/{group}")
 
 
 @pytest.mark.parametrize(
     "resource",
     [
-        f"{LOGS}:/aws/sagemakerish",
+        f"{LOGS}:/aws/sagemaker/TrainingJobs:log-stream:language-a/algo-1",
+        f"{LOGS}:/aws/sagemaker/TrainingJobs:log-stream:visionary-a/algo-1",
+        f"{LOGS}:/aws/sagemaker/Endpoints/language-a:log-stream:AllTraffic/i-01",
+        f"{LOGS}:/aws/sagemaker/NotebookInstances:log-stream:a/jupyter.log",
+        f"{LOGS}:/aws/sagemaker/studio:log-stream:d-1/vision-1/JupyterLab/default",
         f"{LOGS}:/aws/fsx/a",
-        "arn:aws:logs:eu-west-1:222222222222:log-group:/aws/sagemaker/TrainingJobs",
-        "arn:aws:logs:us-east-1:111111111111:log-group:/aws/sagemaker/TrainingJobs",
+        "arn:aws:logs:eu-west-1:222222222222:log-group:/aws/sagemaker/TrainingJobs:log-stream:vision-a",
+        "arn:aws:logs:us-east-1:111111111111:log-group:/aws/sagemaker/TrainingJobs:log-stream:vision-a",
     ],
 )
 def test_no_other_log_is_written(policy: Json, resource: str) -> None:
@@ -83,7 +101,7 @@ def test_no_other_log_is_written(policy: Json, resource: str) -> None:
 
 @pytest.mark.parametrize("action", ["logs:GetLogEvents", "logs:DeleteLogGroup", "logs:DeleteLogStream"])
 def test_logs_are_not_read_or_deleted(policy: Json, action: str) -> None:
-    assert not _allows(policy, action, f"{LOGS}:/aws/sagemaker/TrainingJobs:log-stream:a-job")
+    assert not _allows(policy, action, f"{LOGS}:/aws/sagemaker/TrainingJobs:log-stream:vision-a")
 
 
 @pytest.mark.parametrize(
@@ -131,9 +149,17 @@ def _allows(policy: Json, action: str, resource: str = "*", context: Context | N
 
 
 def test_images_of_trusted_accounts_alone_are_pulled_beside_the_teams() -> None:
-    stack = Stack(App(), "Test")
+    stack = Stack(App(), "Test", env=Environment(account="111111111111", region="eu-west-1"))
     trusted = ["444444444444"]
-    RuntimePolicy(stack, "Runtime", subnets=[], security_groups=[], volume_key=KEY, image_accounts=trusted)
+    RuntimePolicy(
+        stack,
+        "Runtime",
+        team="vision",
+        subnets=["subnet-0a"],
+        security_groups=[],
+        volume_key=KEY,
+        image_accounts=trusted,
+    )
     (document,) = documents(Template.from_stack(stack)).values()
     (statement,) = (each for each in document["Statement"] if "ecr:BatchGetImage" in each["Action"])
     (resource,) = statement["Resource"]

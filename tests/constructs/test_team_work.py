@@ -1,13 +1,14 @@
 """What people of one team may do with SageMaker's jobs, asked of an evaluator of policies."""
 
+from typing import Any
+
 import pytest
 from aws_cdk import App, Stack
 from aws_cdk.assertions import Template
 
 from policies.evaluator import Context, Decision, Request, decide
 from tests.support import Json, documents
-from trainyard.sagemaker_actions import WORK
-from trainyard.team_work import TeamWork
+from trainyard.team_work import WORK, TeamWork
 
 SAGEMAKER = "arn:aws:sagemaker:eu-west-1:111111111111"
 STREAMS = "arn:aws:logs:eu-west-1:111111111111:log-group:/aws/sagemaker"
@@ -17,6 +18,7 @@ TAGS = {"Environment": "prod", "Team": "vision"}
 REQUEST_TAGS = {f"aws:RequestTag/{key}": value for key, value in TAGS.items()}
 MODEL = {"sagemaker:ModelArn": f"{SAGEMAKER}:model/vision-a"}
 RESOURCE_TAGS = {f"aws:ResourceTag/{key}": value for key, value in TAGS.items()}
+OPEN = "CreatePresignedNotebookInstanceUrl"
 STRANGERS = ["language-a", "visionary-a", "vision", "a-vision-b"]
 
 SUBMIT = [(work.submit, work.resource) for work in WORK]
@@ -25,52 +27,19 @@ FOLLOW = [(action, work.resource) for work in WORK for action in work.follow]
 
 @pytest.fixture(scope="module")
 def policy() -> Json:
-    stack = Stack(App(), "Test")
-    TeamWork(stack, "Work", team="vision", tags=TAGS, job_role=JOB_ROLE)
-    (document,) = documents(Template.from_stack(stack)).values()
-    return document
+    return _policy()
 
 
 @pytest.mark.parametrize(("action", "kind"), SUBMIT)
-def test_work_is_submitted_under_the_teams_name_with_its_tags(policy: Json, action: str, kind: str) -> None:
-    context = {**REQUEST_TAGS, **(MODEL if action == "CreateTransformJob" else {})}
+def test_work_is_submitted_under_the_teams_name(policy: Json, action: str, kind: str) -> None:
+    context = MODEL if action == "CreateTransformJob" else {}
     assert _allows(policy, f"sagemaker:{action}", f"{SAGEMAKER}:{kind}/vision-a", context)
 
 
 @pytest.mark.parametrize(("action", "kind"), SUBMIT)
 @pytest.mark.parametrize("name", STRANGERS)
 def test_work_is_not_submitted_under_another_name(policy: Json, action: str, kind: str, name: str) -> None:
-    assert not _allows(policy, f"sagemaker:{action}", f"{SAGEMAKER}:{kind}/{name}", REQUEST_TAGS)
-
-
-@pytest.mark.parametrize("key", TAGS)
-@pytest.mark.parametrize("value", ["another", None])
-@pytest.mark.parametrize(("action", "kind"), SUBMIT)
-def test_work_is_not_submitted_without_one_of_its_tags(
-    policy: Json, action: str, kind: str, key: str, value: str | None
-) -> None:
-    assert not _allows(
-        policy, f"sagemaker:{action}", f"{SAGEMAKER}:{kind}/vision-a", _changed(REQUEST_TAGS, key, value)
-    )
-
-
-@pytest.mark.parametrize(
-    ("own", "asked", "allowed"),
-    [
-        (["fs-1", "fs-2"], "fs-2", True),
-        (["fs-1", "fs-2"], None, True),
-        (["fs-1", "fs-2"], "fs-3", False),
-        ([], None, True),
-        ([], "fs-3", False),
-    ],
-)
-def test_a_job_reads_from_no_file_system_but_the_teams(own: list[str], asked: str | None, allowed: bool) -> None:
-    stack = Stack(App(), "Test")
-    TeamWork(stack, "Work", team="vision", tags=TAGS, job_role=JOB_ROLE, file_systems=own)
-    (document,) = documents(Template.from_stack(stack)).values()
-    context = {**REQUEST_TAGS, **({"sagemaker:FileSystemId": asked} if asked else {})}
-    training = f"{SAGEMAKER}:training-job/vision-a"
-    assert _allows(document, "sagemaker:CreateTrainingJob", training, context) is allowed
+    assert not _allows(policy, f"sagemaker:{action}", f"{SAGEMAKER}:{kind}/{name}", MODEL)
 
 
 @pytest.mark.parametrize(("action", "kind"), FOLLOW)
@@ -169,17 +138,49 @@ def test_the_notebooks_of_others_are_not(policy: Json, action: str, key: str, va
     assert not _allows(policy, f"sagemaker:{action}", f"{SAGEMAKER}:notebook-instance/exploration-x", context)
 
 
+@pytest.mark.parametrize(("vpc", "allowed"), [("vpc-0a", True), ("vpc-99", False), (None, False)])
+def test_a_notebook_of_the_team_is_opened_from_the_vpc(vpc: str | None, allowed: bool) -> None:
+    policy = _policy(presigned_urls_from="vpc-0a")
+    context = RESOURCE_TAGS | ({"aws:SourceVpc": vpc} if vpc else {})
+    assert _allows(policy, f"sagemaker:{OPEN}", f"{SAGEMAKER}:notebook-instance/exploration-x", context) is allowed
+
+
+def test_a_notebook_is_opened_from_anywhere_if_the_file_says_so(policy: Json) -> None:
+    assert _allows(policy, f"sagemaker:{OPEN}", f"{SAGEMAKER}:notebook-instance/exploration-x", RESOURCE_TAGS)
+
+
+@pytest.mark.parametrize("key", TAGS)
+def test_a_notebook_of_others_is_not_opened(key: str) -> None:
+    policy = _policy(presigned_urls_from="vpc-0a")
+    context = {**_changed(RESOURCE_TAGS, key, "another"), "aws:SourceVpc": "vpc-0a"}
+    assert not _allows(policy, f"sagemaker:{OPEN}", f"{SAGEMAKER}:notebook-instance/exploration-x", context)
+
+
+@pytest.mark.parametrize("action", ["CallMlflowAppApi", "DescribeMlflowApp"])
+def test_experiments_are_recorded_in_the_one_app(action: str) -> None:
+    policy = _policy(mlflow_app=f"{SAGEMAKER}:mlflow-app/app-1")
+    assert _allows(policy, f"sagemaker:{action}", f"{SAGEMAKER}:mlflow-app/app-1")
+    assert not _allows(policy, f"sagemaker:{action}", f"{SAGEMAKER}:mlflow-app/app-2")
+
+
 @pytest.mark.parametrize(
     "action",
     [
         *("CreateNotebookInstance", "UpdateNotebookInstance", "DeleteNotebookInstance"),
-        *("CreatePresignedNotebookInstanceUrl", "CreatePresignedDomainUrl", "CreateEndpoint", "CreateAutoMLJob"),
+        *("CreatePresignedDomainUrl", "CreateEndpoint", "CreateAutoMLJob", "CallMlflowAppApi"),
         *("UpdateTrainingJob", "DeleteTags", "CreatePipeline", "CreateTrainingPlan", "CreateAlgorithm"),
     ],
 )
 def test_nothing_else_is_allowed(policy: Json, action: str) -> None:
     for resource in ("*", f"{SAGEMAKER}:training-job/vision-a", f"{SAGEMAKER}:notebook-instance/vision-a"):
         assert not _allows(policy, f"sagemaker:{action}", resource, REQUEST_TAGS | RESOURCE_TAGS)
+
+
+def _policy(**further: Any) -> Json:
+    stack = Stack(App(), "Test")
+    TeamWork(stack, "Work", team="vision", tags=TAGS, job_role=JOB_ROLE, **further)
+    (document,) = documents(Template.from_stack(stack)).values()
+    return document
 
 
 def _allows(policy: Json, action: str, resource: str = "*", context: Context | None = None) -> bool:
