@@ -5,10 +5,13 @@ reference_policies_elements_condition_operators.html,
 reference_policies_condition-single-vs-multi-valued-context-keys.html
 """
 
+import ipaddress
+import json
 import operator
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import Enum
 from functools import cache
 from itertools import zip_longest
@@ -62,15 +65,19 @@ PSEUDO_PARAMETERS = {"AWS::Partition": "aws", "AWS::Region": "eu-west-1", "AWS::
 def plain(value: Any) -> Any:
     """A part of a template without intrinsic functions: what only a deployment knows gets a made-up text."""
     match value:
-        case {"Fn::Join": [separator, parts]}:
+        case {"Fn::Join": [separator, list(parts)]}:
             return separator.join(plain(part) for part in parts)
+        case {"Fn::Sub": str(template)} | {"Fn::Sub": [str(template), *_]}:
+            return _SUBSTITUTED.sub(lambda found: _of_deployment(found[1]), template).replace("${!", "${")
         case {"Ref": name}:
-            return PSEUDO_PARAMETERS.get(name, f"ref-{name}")
+            return _of_deployment(name)
         case {"Fn::GetAtt": [name, attribute]}:
             return f"arn:aws:made-up:::{name}" if attribute.endswith("Arn") else f"{name}.{attribute}"
         case {"Fn::ImportValue": name}:
             # The CDK ends the name of an export with eight hexadecimal digits.
             return f"arn:aws:made-up:::{name}" if re.search(r"Arn[0-9A-F]{8}$", name) else f"import-{name}"
+        case dict() if len(value) == 1 and next(iter(value)).startswith("Fn::"):
+            return "made-up" + re.sub(r"\W+", "-", json.dumps(value))
         case dict():
             return {key: plain(each) for key, each in value.items()}
         case list():
@@ -78,15 +85,33 @@ def plain(value: Any) -> Any:
     return value
 
 
+_SUBSTITUTED = re.compile(r"\$\{([^!}][^}]*)\}")
+
+
+def _of_deployment(name: str) -> str:
+    return PSEUDO_PARAMETERS.get(name, f"ref-{name}")
+
+
 def _effects(request: Request, policies: Iterable[Json]) -> set[str]:
-    return {each["Effect"] for policy in policies for each in policy["Statement"] if _applies(each, request)}
+    return {each["Effect"] for policy in policies for each in _listed(policy["Statement"]) if applies(each, request)}
 
 
-def _applies(statement: Json, request: Request) -> bool:
-    unknown = set(statement) - {"Sid", "Effect", "Action", "Resource", "Condition"}
+def is_about(statement: Json, action: str) -> bool:
+    """Whether a statement of an identity policy is about an action, whatever its resources and conditions."""
+    named = any(_like(action.lower(), each.lower(), {}) for each in _element(statement, "Action"))
+    return named is not ("NotAction" in statement)
+
+
+def applies(statement: Json, request: Request) -> bool:
+    """Whether a statement of an identity policy is about a request, and all its conditions hold.
+
+    Raises:
+        ValueError: for an element or an operator that the evaluator does not know.
+    """
+    unknown = set(statement) - {"Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition"}
     if unknown:
         raise ValueError(f"{', '.join(sorted(unknown))}: the evaluator does not know this element")
-    if not any(_like(request.action.lower(), each.lower(), {}) for each in _listed(statement["Action"])):
+    if not is_about(statement, request.action):
         return False
     context = {key.lower(): value for key, value in request.context.items()}
     # All of them, so that an unknown operator does not hide behind a condition that fails.
@@ -95,7 +120,13 @@ def _applies(statement: Json, request: Request) -> bool:
         for name, keys in statement.get("Condition", {}).items()
         for key, expected in keys.items()
     ]
-    return all(conditions) and any(_like(request.resource, each, context) for each in _listed(statement["Resource"]))
+    named = any(_like(request.resource, each, context) for each in _element(statement, "Resource"))
+    return all(conditions) and named is not ("NotResource" in statement)
+
+
+def _element(statement: Json, name: str) -> list[Any]:
+    """Its values, or those of its counterpart with ``Not``."""
+    return _listed(statement[name] if name in statement else statement[f"Not{name}"])
 
 
 def _holds(name: str, expected: list[str], actual: Any, context: Context) -> bool:
@@ -163,6 +194,22 @@ def _number(compare: Callable[[float, float], bool]) -> Callable[[str, str, Cont
     return lambda value, expected, _: compare(float(value), float(expected))
 
 
+def _date(compare: Callable[[datetime, datetime], bool]) -> Callable[[str, str, Context], bool]:
+    return lambda value, expected, _: compare(_moment(value), _moment(expected))
+
+
+def _moment(value: str) -> datetime:
+    """A date, with or without the time of day, or the seconds since 1970."""
+    if value.isdigit():
+        return datetime.fromtimestamp(int(value), UTC)
+    moment = datetime.fromisoformat(value)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _in_network(value: str, expected: str, _: Context) -> bool:
+    return ipaddress.ip_address(value) in ipaddress.ip_network(expected, strict=False)
+
+
 _OPERATORS: dict[str, Callable[[str, str, Context], bool]] = {
     **dict.fromkeys(("StringEquals", "StringNotEquals"), _equal),
     **dict.fromkeys(("StringLike", "StringNotLike"), _like),
@@ -174,4 +221,10 @@ _OPERATORS: dict[str, Callable[[str, str, Context], bool]] = {
     "NumericLessThanEquals": _number(operator.le),
     "NumericGreaterThan": _number(operator.gt),
     "NumericGreaterThanEquals": _number(operator.ge),
+    **dict.fromkeys(("DateEquals", "DateNotEquals"), _date(operator.eq)),
+    "DateLessThan": _date(operator.lt),
+    "DateLessThanEquals": _date(operator.le),
+    "DateGreaterThan": _date(operator.gt),
+    "DateGreaterThanEquals": _date(operator.ge),
+    **dict.fromkeys(("IpAddress", "NotIpAddress"), _in_network),
 }
