@@ -23,12 +23,16 @@ class Settings:
         foreign_accounts: accounts that resource policies may name.
         internet: whether the app may have a way to the internet.
         production: whether users depend on the app.
+        host_paths: folders and devices of Batch hosts that jobs may use.
+        max_vcpus: how large one Batch compute environment may grow; any size when None.
     """
 
     image_accounts: Collection[str] = ()
     foreign_accounts: Collection[str] = ()
     internet: bool = False
     production: bool = False
+    host_paths: Collection[str] = ("/fsx", "/dev/infiniband")
+    max_vcpus: int | None = None
 
 
 @dataclass(frozen=True)
