@@ -153,7 +153,9 @@ def _host_findings(app: App, environment: Resource) -> Iterator[Finding]:
     for use in launch_template_uses(environment):
         version = use.get("Version", "")
         if version in MOVING:
-            yield environment.broken(f"{template}.Version", f"is {version or 'left out'}, which moves", "Version")
+            yield environment.broken(
+                f"{template}.Version", f"is {version or 'left out'} and must be a number", "Version"
+            )
     types = "ComputeResources.InstanceTypes"
     yield from environment.must_have(types, detail="InstanceTypes")
     for each in environment.list(types):

@@ -149,10 +149,10 @@ def no_egress_to_addresses(app: App) -> Iterator[Finding]:
     "in which nodes of SageMaker jobs reach each other has UDP 500 and protocol 50 from and to itself",
 )
 def all_traffic(app: App) -> Iterator[Finding]:
-    for rule in rules(app):
+    all_rules = list(rules(app))
+    for rule in all_rules:
         if rule.all_traffic and (problem := _all_traffic_problem(rule)):
             yield rule.holder.broken(rule.path, problem, "Ingress" if rule.direction == IN else "Egress")
-    all_rules = list(rules(app))
     for group in job_groups(app):
         own = [each for each in all_rules if each.group is group and each.peer is group]
         if any(each.covers(*NODES) for each in own):
@@ -165,20 +165,21 @@ def all_traffic(app: App) -> Iterator[Finding]:
 @RULES.rule(
     "N5",
     "A VPC endpoint has a policy that keeps strangers out, and a private name",
-    why="Without a policy whoever brings foreign credentials sends data to foreign accounts through it",
+    why="Without a policy whoever brings foreign credentials sends data to foreign accounts through it; clients ask "
+    "for the public name of a service, which leads to the endpoint only as its private name",
     source="AWS docs vpc/latest/privatelink/vpc-endpoints-access.html; data-perimeter policy examples of AWS",
     fix="Give PolicyDocument with aws:PrincipalAccount and aws:ResourceAccount, or name the resources; set "
-    f"PrivateDnsEnabled to true. Endpoints that need no policy: {', '.join(WITHOUT_POLICY)}",
+    f"PrivateDnsEnabled to true. Not asked for a policy: {'; '.join(f'{name} {why}' for name, why in WITHOUT_POLICY.items())}",
 )
 def endpoint_policies(app: App) -> Iterator[Finding]:
     for endpoint in app.of(ENDPOINT):
         if endpoint.get("PolicyDocument") is None and not _is_for(endpoint, *WITHOUT_POLICY):
-            yield endpoint.broken("PolicyDocument", "is missing: everything is allowed through it", "Missing")
+            yield endpoint.broken("PolicyDocument", "is missing: everything is allowed through it", "PolicyDocument")
         for statement in statements(endpoint.get("PolicyDocument"), "PolicyDocument"):
             if _admits_strangers(statement):
                 yield endpoint.broken(statement.path, "admits anybody to resources of anybody", "Strangers")
-        if endpoint.get("VpcEndpointType") == "Interface" and endpoint.get("PrivateDnsEnabled") in (None, False):
-            yield endpoint.broken("PrivateDnsEnabled", "must be true: clients ask for the public name", "PrivateDns")
+        if endpoint.get("VpcEndpointType") == "Interface":
+            yield from endpoint.must_be("PrivateDnsEnabled", True, detail="PrivateDnsEnabled")
 
 
 @RULES.rule(
@@ -274,15 +275,15 @@ def _vpc_of_table(app: App, route: Resource) -> Resource | None:
     return app.target(table.get("VpcId"), table) if table else None
 
 
-def _vpcs(app: App, user: Resource) -> set[Resource]:
+def _vpcs(app: App, user: Resource) -> list[Resource]:
     """The VPCs of the app in which a domain, a notebook instance or a compute environment stands."""
     if user.type == DOMAIN:
-        found = {app.target(user.get("VpcId"), user)}
+        found = [app.target(user.get("VpcId"), user)]
     else:
         path = "SubnetId" if user.type == NOTEBOOK else "ComputeResources.Subnets"
         subnets = (app.target(each, user) for each in walk(user.get(path)))
-        found = {app.target(each.get("VpcId"), each) for each in subnets if each}
-    return {each for each in found if each and each.type == VPC}
+        found = [app.target(each.get("VpcId"), each) for each in subnets if each]
+    return [each for each in found if each and each.type == VPC]
 
 
 def _services(user: Resource) -> Mapping[str, str]:
