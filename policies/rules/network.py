@@ -169,7 +169,8 @@ def all_traffic(app: App) -> Iterator[Finding]:
     "for the public name of a service, which leads to the endpoint only as its private name",
     source="AWS docs vpc/latest/privatelink/vpc-endpoints-access.html; data-perimeter policy examples of AWS",
     fix="Give PolicyDocument with aws:PrincipalAccount and aws:ResourceAccount, or name the resources; set "
-    f"PrivateDnsEnabled to true. Not asked for a policy: {'; '.join(f'{name} {why}' for name, why in WITHOUT_POLICY.items())}",
+    "PrivateDnsEnabled to true. Not asked for a policy: "
+    + "; ".join(f"{name} {reason}" for name, reason in WITHOUT_POLICY.items()),
 )
 def endpoint_policies(app: App) -> Iterator[Finding]:
     for endpoint in app.of(ENDPOINT):
