@@ -16,7 +16,7 @@ from trainyard.instance_types import SAGEMAKER_TYPES
 
 def warnings(environment: Environment) -> list[str]:
     """One line for each type that is not offered where the environment wants it, with its place in the file."""
-    return [str(problem) for rule in (_notebooks, _pools) for problem in rule(environment)]
+    return [str(problem) for rule in (_instance_types, _notebooks, _pools) for problem in rule(environment)]
 
 
 def not_offered(ml_types: Iterable[str], region: str) -> Iterator[Problem]:
@@ -31,6 +31,11 @@ def not_offered(ml_types: Iterable[str], region: str) -> Iterator[Problem]:
         # None stands for a type that the copy does not know, which may be there.
         if matched and all(zones is not None and not zones for zones in matched):
             yield Problem((index,), shown(pattern), f"EC2 offers no such type in {region} {_of_sagemaker()}")
+
+
+def _instance_types(environment: Environment) -> Iterator[Problem]:
+    for problem in not_offered(environment.access.instance_types, environment.region):
+        yield problem._replace(path=("access", "instance_types", *problem.path))
 
 
 def _notebooks(environment: Environment) -> Iterator[Problem]:

@@ -9,6 +9,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from environments import Environment
+from environments.coherence import share_identifier
 from operations.errors import InputError
 from trainyard.prefixes import packages
 
@@ -46,8 +47,12 @@ def fill(environment: Environment, team: str, requirements: Path, python: str, s
     with tempfile.TemporaryDirectory() as folder:
         wheels = download(requirements, Path(folder), python)
         try:
-            bucket = _artifacts(session, environment)
-            new = _upload(session, bucket, packages(team), requirements, wheels)
+            outputs = _outputs(session, environment)
+            bucket = outputs["ArtifactsBucket"]
+            # A team with a key of its own must name it; the bucket knows the key of all others.
+            key = outputs.get(f"KeyOf{share_identifier(team)}")
+            named = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key} if key else {}
+            new = _upload(session, bucket, packages(team), requirements, wheels, named)
         except (BotoCoreError, ClientError) as error:
             raise InputError(f"{environment.name}: {error}") from None
     return f"s3://{bucket}/{packages(team)}: requirements.txt and {len(wheels)} wheels, {new} of them new"
@@ -80,21 +85,22 @@ def download(requirements: Path, folder: Path, python: str) -> list[Path]:
     return wheels
 
 
-def _artifacts(session: boto3.Session, environment: Environment) -> str:
-    """The bucket of artifacts, by the outputs of the Data stack."""
+def _outputs(session: boto3.Session, environment: Environment) -> dict[str, str]:
+    """What the Data stack tells others, by name."""
     name = f"trainyard-{environment.name}-data"
     (stack,) = session.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
-    outputs: dict[str, str] = {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
-    return outputs["ArtifactsBucket"]
+    return {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
 
 
-def _upload(session: boto3.Session, bucket: str, prefix: str, requirements: Path, wheels: list[Path]) -> int:
+def _upload(
+    session: boto3.Session, bucket: str, prefix: str, requirements: Path, wheels: list[Path], named: dict[str, str]
+) -> int:
     """Puts what is not there yet, the requirements last: instances begin with them. How many wheels were new."""
     s3 = session.client("s3")
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{prefix}/wheels/")
     there = {each["Key"].rpartition("/")[2] for page in pages for each in page.get("Contents", [])}
     new = [wheel for wheel in wheels if wheel.name not in there]
     for wheel in new:
-        s3.upload_file(str(wheel), bucket, f"{prefix}/wheels/{wheel.name}")
-    s3.upload_file(str(requirements), bucket, f"{prefix}/requirements.txt")
+        s3.upload_file(str(wheel), bucket, f"{prefix}/wheels/{wheel.name}", ExtraArgs=named)
+    s3.upload_file(str(requirements), bucket, f"{prefix}/requirements.txt", ExtraArgs=named)
     return len(new)

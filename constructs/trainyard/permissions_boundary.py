@@ -46,6 +46,13 @@ class PermissionsBoundary(ManagedPolicy):
                     conditions={"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
                     wildcards=GRANTS_NOTHING,
                 ),
+                Statement(
+                    "RolesOfTheTeam",
+                    team_delivery.TAKE_ON,
+                    [role],
+                    conditions={"StringEquals": {"aws:ResourceTag/Team": "${aws:PrincipalTag/Team}"}},
+                    wildcards=GRANTS_NOTHING,
+                ),
             ],
         )
 
@@ -73,7 +80,6 @@ OF_THIS_ACCOUNT = {
         *team_delivery.REGISTER,
         *team_delivery.DESCRIBE_VERSIONS,
         *team_delivery.EDIT_VERSIONS,
-        *team_delivery.TAKE_ON,
     ),
     *(*team_deployment.DEPLOY, *team_deployment.CONFIGURE, *team_deployment.LOOK_AT_MODELS),
     *(*team_studio.USE_APPS, *team_studio.USE_SPACES, *team_studio.LOOK_AROUND),

@@ -1,6 +1,6 @@
 """A Studio space that a team shares."""
 
-from aws_cdk import RemovalPolicy
+from aws_cdk import Acknowledgment, RemovalPolicy, Validations
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
@@ -30,5 +30,11 @@ class SharedSpace(sagemaker.CfnSpace):
             ownership_settings=sagemaker.CfnSpace.OwnershipSettingsProperty(owner_user_profile_name=owner),
             space_sharing_settings=sagemaker.CfnSpace.SpaceSharingSettingsProperty(sharing_type="Shared"),
             space_settings=sagemaker.CfnSpace.SpaceSettingsProperty(app_type="JupyterLab", remote_access="DISABLED"),
+        )
+        Validations.of(self).acknowledge(
+            Acknowledgment(
+                id="Trainyard::S10[SharingType]",
+                reason="It is for sharing: it runs as a role that may do nothing, in groups that admit nothing",
+            )
         )
         self.apply_removal_policy(RemovalPolicy.RETAIN if keep else RemovalPolicy.DESTROY)

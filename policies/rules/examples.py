@@ -4,7 +4,7 @@ They are what the tests try and what docs/policy-rules.md shows. In the files of
 path into the resources and the new value there; ``null`` takes it out.
 """
 
-import copy
+import json
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -31,7 +31,8 @@ class Example:
 
     def broken(self, change: Json) -> Json:
         """The resources with a change."""
-        resources = copy.deepcopy(self.resources)
+        # Through JSON: in YAML, what has an anchor is one and the same thing wherever it stands.
+        resources: Json = json.loads(json.dumps(self.resources))
         for path, value in change.items():
             *parents, last = path.split(".")
             place: Any = resources

@@ -91,13 +91,24 @@ def test_the_policy_lets_an_instance_fetch_both(policy: Json, objects: list[str]
 
 
 def test_the_policy_names_exactly_these_objects(policy: Json, objects: list[str]) -> None:
-    (statement,) = policy["Statement"]
+    (statement,) = (each for each in policy["Statement"] if "s3:GetObject" in each["Action"])
     assert statement["Resource"] == [f"arn:aws:s3:::{ASSETS}/{key}" for key in objects]
 
 
 @pytest.mark.parametrize("action", ["s3:PutObject", "s3:DeleteObject", "s3:ListBucket"])
 def test_the_policy_lets_it_do_nothing_else(policy: Json, objects: list[str], action: str) -> None:
     assert _decision(policy, action, objects[0]) is Decision.IMPLICITLY_DENIED
+
+
+@pytest.mark.parametrize("group", ["NotebookInstances", "studio", "TrainingJobs"])
+def test_the_logs_of_instances_are_written_and_no_others(policy: Json, group: str) -> None:
+    stream = f"arn:aws:logs:eu-west-1:111111111111:log-group:/aws/sagemaker/{group}:log-stream:a/jupyter.log"
+    allowed = decide(Request("logs:PutLogEvents", stream), [policy]) is Decision.ALLOWED
+    assert allowed is (group == "NotebookInstances")
+
+
+def test_a_configuration_is_named_so_that_guardrails_know_it(template: Template) -> None:
+    template.has_resource_properties(LIFECYCLE, {"NotebookInstanceLifecycleConfigName": "Test"})
 
 
 def test_nothing_is_fetched_from_a_bucket_of_another_account(policy: Json, objects: list[str]) -> None:

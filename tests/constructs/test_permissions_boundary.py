@@ -158,9 +158,7 @@ def _add_policies(stack: Stack, folder: Path) -> None:
     repository = TeamRepository(stack, "Repository", key=KEY, keep=False)
     folders = [Folder("arn:aws:s3:::a-bucket", "vision")]
     FolderPolicy(stack, "Folders", own=folders, shared=folders, key=KEY, further=repository.use())
-    RuntimePolicy(
-        stack, "Runtime", team="vision", subnets=["subnet-0a"], security_groups=["sg-0a"], volume_key=KEY
-    )
+    RuntimePolicy(stack, "Runtime", team="vision", subnets=["subnet-0a"], security_groups=["sg-0a"], volume_key=KEY)
     tags = {"Team": "vision"}
     TeamWork(stack, "Work", team="vision", tags=tags, job_role=ROLE, mlflow_app="arn:aws:sagemaker:::mlflow-app/a")
     TeamDelivery(stack, "Delivery", team="vision", pipeline_role=ROLE, exception_role=ROLE)

@@ -27,7 +27,7 @@ ADOPTED: Json = {
 MISTAKES: list[tuple[Json, str]] = [
     (
         {"regoin": "eu-west-1"},
-        "regoin: 'eu-west-1': unknown key; did you mean region? Known here: account, alert_emails, batch, data, "
+        "regoin: 'eu-west-1': unknown key; did you mean region? Known here: access, account, alert_emails, batch, data, "
         "datasets, features, logs, lustre, monthly_budget_usd, name, network, notebooks, region, studio, tags, teams, "
         "termination_protection",
     ),

@@ -17,6 +17,7 @@ from operations.errors import InputError
 from tests.support import Json
 
 BUCKET = "artifacts-of-dev"
+KEY = "arn:aws:kms:eu-west-1:222222222222:key/the-key"
 PREFIX = "vision/code/packages"
 
 pytestmark = pytest.mark.slow
@@ -49,7 +50,10 @@ def session(monkeypatch: pytest.MonkeyPatch) -> Iterator[boto3.Session]:
 def answer(params: Json, **_: object) -> tuple[SimpleNamespace, Json]:
     """CloudFormation's, for the one stack that there is."""
     if "trainyard-dev-data" in str(params["body"]):
-        outputs = [{"OutputKey": "ArtifactsBucket", "OutputValue": BUCKET}]
+        outputs = [
+            {"OutputKey": "ArtifactsBucket", "OutputValue": BUCKET},
+            {"OutputKey": "KeyOflanguage", "OutputValue": KEY},
+        ]
         return SimpleNamespace(status_code=200), {"Stacks": [{"Outputs": outputs}]}
     error = {"Code": "ValidationError", "Message": "Stack with id trainyard-prod-data does not exist"}
     return SimpleNamespace(status_code=400), {"Error": error, "ResponseMetadata": {}}
@@ -91,6 +95,19 @@ def test_wheels_and_requirements_come_to_the_teams_folder(session: boto3.Session
         f"{PREFIX}/wheels/ipykernel-1.0-py3-none-any.whl",
         f"{PREFIX}/wheels/shapes-1.0-py3-none-any.whl",
     }
+
+
+@pytest.mark.usefixtures("index")
+@pytest.mark.parametrize(("team", "key"), [("language", "the-key"), ("vision", None)])
+def test_a_team_with_a_key_of_its_own_has_it_named(
+    session: boto3.Session, tmp_path: Path, team: str, key: str | None
+) -> None:
+    fill(session, requirements(tmp_path, "shapes\n"), team=team)
+    s3 = session.client("s3")
+    for name in ("requirements.txt", "wheels/shapes-1.0-py3-none-any.whl"):
+        file = s3.head_object(Bucket=BUCKET, Key=f"{team}/code/packages/{name}")
+        assert (file.get("SSEKMSKeyId") or "").endswith(key or "")
+        assert ("SSEKMSKeyId" in file) is (key is not None)
 
 
 @pytest.mark.usefixtures("index")

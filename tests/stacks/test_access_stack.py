@@ -1,5 +1,6 @@
 """What the roles of every shipped environment may do: the Access stack bounds what the other stacks give them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,8 @@ from stacks.access_stack import AccessStack
 from stacks.data_stack import DataStack
 from stacks.network_stack import NetworkStack
 from tests.support import Assembly, Json
-from trainyard.sagemaker_actions import CONDITION_KEYS, WORK, Key, Work
+from trainyard.sagemaker_actions import CONDITION_KEYS, Key
+from trainyard.team_work import WORK, Work
 
 ROLE = iam.CfnRole.CFN_RESOURCE_TYPE_NAME
 POLICY = iam.CfnManagedPolicy.CFN_RESOURCE_TYPE_NAME
@@ -39,7 +41,8 @@ class Role:
 
     @property
     def service(self) -> str:
-        return str(self.trust["Principal"]["Service"])
+        """The service that takes it on; none for a role that other roles of the account take on."""
+        return str(self.trust["Principal"].get("Service", ""))
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,10 @@ class Access:
     def of_computers(self) -> list[Role]:
         """Those that code of people runs as."""
         return [role for role in self.roles.values() if role.service in (SAGEMAKER, ECS, EC2)]
+
+    def of_the_account(self) -> list[Role]:
+        """Those that other roles of the account take on."""
+        return [role for role in self.roles.values() if "AWS" in role.trust["Principal"]]
 
     def documents(self, role: Role) -> list[Json]:
         return [self.policies[each] for each in role.policies]
@@ -92,11 +99,34 @@ def test_a_role_is_taken_on_for_this_account_alone(access: Access, service: str)
     assert [each for each in conditions if each != {"StringEquals": {"aws:SourceAccount": account}}] == []
 
 
-def test_a_role_is_taken_on_by_one_service_and_nobody_else(access: Access) -> None:
+def test_a_role_is_taken_on_by_one_service_or_by_roles_of_this_account(access: Access) -> None:
+    root = f"arn:aws:iam::{access.assembly.environment.account}:root"
     for role in access.roles.values():
         assert len(role.properties["AssumeRolePolicyDocument"]["Statement"]) == 1
-        assert set(role.trust["Principal"]) == {"Service"}
-        assert isinstance(role.trust["Principal"]["Service"], str)
+        ((kind, principal),) = role.trust["Principal"].items()
+        assert (kind == "Service" and isinstance(principal, str)) or (kind, plain(principal)) == ("AWS", root)
+
+
+def test_a_role_of_the_account_says_which_roles_take_it_on(prod_access: Access) -> None:
+    """The account itself as a principal lets in whoever has the permission, so a condition names who is meant."""
+    roles = prod_access.of_the_account()
+    named = [plain(role.trust["Condition"]) for role in roles]
+    assert len(named) == 6
+    for condition in named:
+        assert set(condition) <= {"ArnEquals", "StringEquals"}
+        assert set(condition.get("ArnEquals", {})) | set(condition.get("StringEquals", {})) in (
+            {"aws:PrincipalArn"},
+            {"aws:PrincipalTag/Team", "aws:PrincipalTag/Environment"},
+        )
+
+
+def test_an_environment_without_approvers_has_no_role_for_them(assembly_of: Callable[[str], Assembly]) -> None:
+    assert _access(assembly_of("local")).of_the_account() == []
+
+
+def test_only_an_exception_is_taken_on_by_roles_of_a_team(prod_access: Access) -> None:
+    taken = [role.name for role in prod_access.of_the_account() if "StringEquals" in role.trust["Condition"]]
+    assert [name.partition(".")[0] for name in taken] == ["team-language"]
 
 
 def test_no_role_has_policies_inline(access: Access) -> None:
@@ -143,14 +173,14 @@ def test_a_role_is_passed_by_its_name_and_to_one_service(access: Access) -> None
         for statement in document["Statement"]
         if name != _boundary(access) and "iam:PassRole" in statement["Action"]
     ]
-    assert len(passing) == len(access.assembly.environment.teams)
+    assert len(passing) == 2 * len(access.assembly.environment.teams)
     for statement in passing:
         assert set(statement["Resource"]) <= roles
         assert statement["Condition"] == {"StringEquals": {"iam:PassedToService": SAGEMAKER}}
 
 
-def test_only_the_job_role_of_the_own_team_is_passed(access: Access) -> None:
-    """It is trusted by SageMaker, and may submit nothing itself."""
+def test_only_roles_of_the_own_team_are_passed(access: Access) -> None:
+    """They are trusted by SageMaker: that of jobs may submit nothing, and that of pipelines carries the guardrails."""
     for team in access.assembly.environment.teams:
         passed = {
             resource
@@ -160,16 +190,16 @@ def test_only_the_job_role_of_the_own_team_is_passed(access: Access) -> None:
             for resource in statement["Resource"]
         }
         roles = [role for role in access.of_team(team.name, SAGEMAKER) if _arn(role) in passed]
-        assert len(roles) == len(passed) == 1
-        assert not _submits(access, roles[0])
+        assert len(roles) == len(passed) == 2
+        assert sorted(_submits(access, role) for role in roles) == [False, True]
 
 
 def test_every_role_that_submits_work_carries_all_guardrails(access: Access) -> None:
     guardrails = {name for name, document in access.policies.items() if not _allowed(document)}
     submitting = [role for role in access.ours() if _submits(access, role)]
-    assert len(guardrails) == 2
     assert submitting
-    assert [role.name for role in submitting if not guardrails <= set(role.policies)] == []
+    # About the network, about work, about the platform, and those of the team.
+    assert {len(guardrails & set(role.policies)) for role in submitting} == {4}
 
 
 def test_a_batch_job_uses_data_and_images_and_nothing_else(access: Access) -> None:
@@ -226,9 +256,9 @@ def test_a_dataset_of_others_is_not_written(prod_access: Access, action: str) ->
 @pytest.mark.parametrize("owner", TEAMS)
 def test_a_person_submits_work_of_the_own_team_alone(prod_access: Access, team: str, owner: str, work: Work) -> None:
     decisions = {
-        _decide(prod_access, role, _submission(prod_access, work, owner)) for role in _people(prod_access, team)
+        _decide(prod_access, role, _submission(prod_access, team, work, owner)) for role in _people(prod_access, team)
     }
-    assert decisions == {Decision.ALLOWED if owner == team else Decision.IMPLICITLY_DENIED}
+    assert decisions == {Decision.ALLOWED if owner == team else Decision.EXPLICITLY_DENIED}
 
 
 @pytest.mark.parametrize(
@@ -238,7 +268,7 @@ def test_a_person_submits_work_of_the_own_team_alone(prod_access: Access, team: 
 )
 @pytest.mark.parametrize("team", TEAMS)
 def test_a_person_submits_nothing_that_is_not_isolated(prod_access: Access, team: str, work: Work) -> None:
-    request = _submission(prod_access, work, team, {Key.NETWORK_ISOLATION: False})
+    request = _submission(prod_access, team, work, team, {Key.NETWORK_ISOLATION: False})
     decisions = {_decide(prod_access, role, request) for role in _people(prod_access, team)}
     assert decisions == {Decision.EXPLICITLY_DENIED}
 
@@ -304,7 +334,7 @@ def _allowed(document: Json) -> set[str]:
 
 def _submits(access: Access, role: Role) -> bool:
     allowed = {action for document in access.documents(role) for action in _allowed(document)}
-    return bool(allowed & {f"sagemaker:{action}" for action in CONDITION_KEYS})
+    return bool(allowed & {f"sagemaker:{work.submit}" for work in WORK})
 
 
 def _people(access: Access, team: str) -> list[Role]:
@@ -325,8 +355,8 @@ def _on_object(access: Access, team: str, action: str, bucket: str, path: str) -
     return {_decide(access, role, request) for service in (SAGEMAKER, ECS) for role in access.of_team(team, service)}
 
 
-def _submission(access: Access, work: Work, owner: str, changes: Context | None = None) -> Request:
-    """A request that keeps to every guardrail, under the name and tags of a team."""
+def _submission(access: Access, team: str, work: Work, owner: str, changes: Context | None = None) -> Request:
+    """A request of one team that keeps to every guardrail, under the name and tags of another."""
     environment = access.assembly.environment
     stack, data, network = (_stack(access, each) for each in ("Access", "Data", "Network"))
     assert isinstance(data, DataStack)
@@ -337,16 +367,19 @@ def _submission(access: Access, work: Work, owner: str, changes: Context | None 
         Key.TRAFFIC_ENCRYPTION: True,
         Key.NETWORK_ISOLATION: True,
         Key.VOLUME_KEY: plain(stack.resolve(data.compute_key.arn)),
-        Key.OUTPUT_KEY: plain(stack.resolve(data.data_key.arn)),
+        Key.OUTPUT_KEY: plain(_stack(access, f"Team-{owner}").resolve(data.keys[owner].arn)),
         Key.INSTANCE_TYPES: ["ml.m5.xlarge"],
+        Key.MAX_RUNTIME: 3600,
+        Key.KEEP_ALIVE: 0,
         Key.REMOTE_DEBUG: False,
+        Key.TEAM_TAG: owner,
+        Key.ENVIRONMENT_TAG: environment.name,
     }
     context: dict[str, Any] = {
-        **{str(key): compliant[key] for key in CONDITION_KEYS[work.submit]},
+        **{str(key): compliant[key] for key in CONDITION_KEYS[work.submit] if key in compliant},
+        "aws:PrincipalTag/Team": team,
         "sagemaker:ModelArn": _sagemaker(environment, f"model/{owner}-a"),
         "aws:ResourceAccount": environment.account,
-        "aws:RequestTag/Environment": environment.name,
-        "aws:RequestTag/Team": owner,
     }
     context |= changes or {}
     return Request(f"sagemaker:{work.submit}", _sagemaker(environment, f"{work.resource}/{owner}-a"), context)
