@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from environments.fields import repeated
@@ -21,7 +22,7 @@ MAX_FILE_SYSTEMS = 10
 
 def misfits(environment: Environment) -> Iterator[Problem]:
     """Every place where two parts do not fit together."""
-    for rule in (_names, _teams_known, _datasets_known, _features_on, _zones_known, _sign_in):
+    for rule in (_names, _teams_known, _datasets_known, _features_on, _zones_known, _sign_in, _default_type_allowed):
         yield from rule(environment)
 
 
@@ -148,3 +149,10 @@ def _sign_in(environment: Environment) -> Iterator[Problem]:
                 yield Problem(path, "missing", "is compulsory with studio.auth_mode SSO")
             if member.sso_user_name and not sso:
                 yield Problem(path, shown(member.sso_user_name), "must be left out with studio.auth_mode IAM")
+
+
+def _default_type_allowed(environment: Environment) -> Iterator[Problem]:
+    default, allowed = environment.studio.default_instance_type, environment.access.instance_types
+    if not any(fnmatchcase(default, pattern) for pattern in allowed):
+        rule = f"must be one of access.instance_types, which are {', '.join(allowed)}"
+        yield Problem(("studio", "default_instance_type"), shown(default), rule)

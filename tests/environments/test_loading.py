@@ -32,6 +32,49 @@ MISTAKES: list[tuple[Json, str]] = [
         "termination_protection",
     ),
     (
+        {"access.instance_types": ["ml.g5.xlarge", "ml.g55.*"]},
+        "access.instance_types[1]: 'ml.g55.*': must be an instance type of SageMaker such as ml.g5.xlarge, or a pattern "
+        "such as ml.g5.*",
+    ),
+    ({"access.instance_types": ["g5.xlarge"]}, "access.instance_types[0]: 'g5.xlarge': must begin with ml."),
+    ({"access.instance_types": []}, "access.instance_types: []: must have at least 1 entries"),
+    (
+        {"access.instance_types": ["ml.t3.*", "ml.t3.*"]},
+        "access.instance_types[1]: 'ml.t3.*': must be unique: it stands here a second time",
+    ),
+    (
+        {"access.instance_types": ["ml.g5.*"]},
+        "studio.default_instance_type: 'ml.t3.medium': must be one of access.instance_types, which are ml.g5.*",
+    ),
+    ({"access.max_runtime_hours": 12}, "access.max_runtime_hours: 12: must be at least 24"),
+    ({"access.max_runtime_hours": 1000}, "access.max_runtime_hours: 1000: must be at most 672"),
+    ({"access.keep_alive_minutes": 61}, "access.keep_alive_minutes: 61: must be at most 60"),
+    (
+        {"access.auditors": ["arn:aws:iam::111111111111:role/Audit"]},
+        "access.auditors[0]: 'arn:aws:iam::111111111111:role/Audit': must be the name of an IAM role of this account, "
+        "with its path if it has one and without a slash in front",
+    ),
+    (
+        {"teams.0.approvers": ["Approvers", "Approvers"]},
+        "teams[0].approvers[1]: 'Approvers': must be unique: it stands here a second time",
+    ),
+    (
+        {"teams.0.without_network_isolation": {"reason": "It cannot work.", "until": "soon"}},
+        "teams[0].without_network_isolation.until: 'soon': must be a date such as 2027-03-31",
+    ),
+    (
+        {"teams.0.without_network_isolation": {"reason": "It cannot work.", "until": "2027-02-30"}},
+        "teams[0].without_network_isolation.until: '2027-02-30': must be a date such as 2027-03-31",
+    ),
+    (
+        {"teams.0.without_network_isolation": {"reason": "no", "until": "2027-03-31"}},
+        "teams[0].without_network_isolation.reason: 'no': must be a sentence of 10 to 500 characters",
+    ),
+    (
+        {"teams.0.without_network_isolation": {"until": "2027-03-31"}},
+        "teams[0].without_network_isolation.reason: missing: is compulsory. Why, for whoever reviews it",
+    ),
+    (
         {"network.vpc.nat": True},
         "network.vpc.nat: True: unknown key; Known here: allowed_domains, cidr, dns_firewall, reserved_cidrs, zones",
     ),
