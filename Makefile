@@ -15,7 +15,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-dev synth diff deploy destroy wheelhouse demo local-up local-down test test-unit lint snapshots baseline bench bench-local mutants lock clean
+.PHONY: help setup setup-dev synth diff deploy destroy wheelhouse scp demo local-up local-down test test-unit lint snapshots baseline bench bench-local mutants lock clean
 
 help: ## this list
 	@$(PYTHON) -c 'import re; [print(f"  make {name:12} {text}") for name, text in re.findall(r"^([a-z-]+):.*?## (.*)$$", open("Makefile").read(), re.M)]'
@@ -58,6 +58,9 @@ destroy: setup ## destroy the stacks of ENV (plain cdk destroy; refused for a pr
 
 wheelhouse: setup ## bring libraries to the notebooks of TEAM: make wheelhouse TEAM=vision REQUIREMENTS=file
 	@$(BIN)/python -m operations wheelhouse "$(ENV)" "$(TEAM)" "$(REQUIREMENTS)"
+
+scp: setup ## write the guardrails of ENV as policies of an organisation: make scp ENV=prod ORGANIZATION=o-...
+	@$(BIN)/python -m operations scp "$(ENV)" --organization "$(ORGANIZATION)"
 
 # ---- see it work, without an account ----
 

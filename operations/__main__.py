@@ -33,6 +33,12 @@ def main() -> int:
     fill.add_argument("--python", default=wheelhouse.PYTHON, help="version of the notebook's Python (%(default)s)")
     fill.set_defaults(run=_wheelhouse)
 
+    lay = commands.add_parser("scp", help="write the guardrails as policies of an organisation")
+    lay.add_argument("environment", help="name, or path of a file")
+    lay.add_argument("--output", type=Path, default=Path("organization"), help="the folder of all (%(default)s)")
+    lay.add_argument("--organization", help="its id, such as o-a1b2c3d4e5; without it, no resource control policies")
+    lay.set_defaults(run=_scp)
+
     local.add_to(commands)
 
     arguments = parser.parse_args()
@@ -64,6 +70,16 @@ def _wheelhouse(arguments: argparse.Namespace) -> None:
     environment = load(arguments.environment)
     session = boto3.Session(region_name=environment.region)
     print(wheelhouse.fill(environment, arguments.team, arguments.requirements, arguments.python, session))
+
+
+def _scp(arguments: argparse.Namespace) -> None:
+    # Only here, because the CDK comes with them, and takes a second; app says which Node it starts.
+    import app  # noqa: F401
+    from operations import organization
+
+    environment = load(arguments.environment)
+    folder = arguments.output / environment.name
+    print("\n".join(organization.write(environment, folder, arguments.organization or None)))
 
 
 if __name__ == "__main__":
