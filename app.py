@@ -24,6 +24,7 @@ import aws_cdk as cdk
 from environments import Environment, EnvironmentFileError, load
 from environments.offerings import warnings
 from policies import gate
+from policies.rules.template import Settings
 from stacks.platform import Scripts, add_stacks
 from trainyard.notebook_lifecycle import NotebookScripts, Script
 
@@ -49,7 +50,8 @@ def build(environment: Environment, outdir: str | None = None) -> cdk.App:
         tags.add(key, value)
 
     add_stacks(app, environment, _scripts())
-    gate.attach(app)
+    accounts = (environment.account, *environment.network.image_accounts)
+    gate.attach(app, Settings(image_accounts=accounts, production=environment.termination_protection))
     return app
 
 

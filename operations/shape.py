@@ -24,7 +24,7 @@ def shape(assembly: Path) -> str:
         f"{pack:34}{_count(found.get(pack), 'violations'):>10}{_count(found.get(pack), 'suppressedViolations'):>14}"
         for pack in report.PACKS
     ]
-    return "\n".join([*lines, "", policy_sizes(stacks), "", endpoint_cost(stacks)])
+    return "\n".join([*lines, "", policy_sizes(stacks), exceptions(stacks), "", endpoint_cost(stacks)])
 
 
 def directly_after(stack: StackTemplate, stacks: list[StackTemplate]) -> list[str]:
@@ -43,6 +43,24 @@ def policy_sizes(stacks: list[StackTemplate]) -> str:
         f"largest managed policy: {size} of {MAX_POLICY} characters at most, {largest}\n"
         f"most policies of a role: {most} of {MAX_POLICIES}, {role}"
     )
+
+
+def exceptions(stacks: list[StackTemplate]) -> str:
+    """A line for each role whose jobs need no network isolation for some time, with the reason."""
+    found = [
+        f"exception, {path}: {role['Properties']['Description']}"
+        for stack in stacks
+        for path, role in _of([stack], "AWS::IAM::Role").items()
+        if any(_ends(stack, policy) for policy in role["Properties"].get("ManagedPolicyArns", ()))
+    ]
+    return "\n".join(found or ["exceptions from network isolation: none"])
+
+
+def _ends(stack: StackTemplate, policy: Json) -> bool:
+    """Whether a policy of the stack denies something from some day on."""
+    properties = stack.resources.get(policy.get("Ref", ""), {}).get("Properties", {})
+    statements = properties.get("PolicyDocument", {}).get("Statement", ())
+    return any("aws:CurrentTime" in keys for each in statements for keys in each.get("Condition", {}).values())
 
 
 def _of(stacks: list[StackTemplate], type_: str) -> dict[str, Json]:

@@ -14,10 +14,12 @@ import cdk_nag
 from aws_cdk import App, Validations
 
 from policies import report
+from policies.pack import TrainyardRules
+from policies.rules.template import Settings
 
-PACKS: dict[str, type[cdk_nag.NagPack]] = dict(
+NAG_PACKS: dict[str, type[cdk_nag.NagPack]] = dict(
     zip(
-        report.PACKS,
+        report.NAG_PACKS,
         (
             cdk_nag.AwsSolutionsChecks,
             cdk_nag.NIST80053R4Checks,
@@ -42,14 +44,20 @@ class Finding(NamedTuple):
     why: str
 
     def __str__(self) -> str:
-        # A warning of the CDK has its id for a rule already.
-        ids = " and ".join(self.rule if "::" in self.rule else f"{pack}::{pack}-{self.rule}" for pack in self.packs)
+        ids = " and ".join(_id(pack, self.rule) for pack in self.packs)
         return (
             f"{self.resource}\n"
             f"  rule: {self.rule} ({', '.join(self.packs)})\n"
             f"  why:  {self.why}\n"
             f"  fix:  change the resource, or acknowledge {ids}"
         )
+
+
+def _id(pack: str, rule: str) -> str:
+    """By which a finding is acknowledged; a warning of the CDK has its id for a rule already."""
+    if "::" in rule:
+        return rule
+    return f"{pack}::{rule}" if pack == report.OWN_PACK else f"{pack}::{pack}-{rule}"
 
 
 class GateError(Exception):
@@ -65,9 +73,15 @@ class GateError(Exception):
         super().__init__("\n".join([*(str(each) for each in findings), advice]))
 
 
-def attach(app: App) -> None:
-    """Puts every pack on the App, so that no stack escapes."""
-    Validations.of(app).add_plugins(*(pack(app, verbose=True) for pack in PACKS.values()))
+def attach(app: App, settings: Settings | None = None) -> None:
+    """Puts every pack on the App, so that no stack escapes.
+
+    Args:
+        app: the App.
+        settings: what it decides about our own rules.
+    """
+    packs = [pack(app, verbose=True) for pack in NAG_PACKS.values()]
+    Validations.of(app).add_plugins(*packs, TrainyardRules(settings))
 
 
 def forget(assembly: Path) -> None:

@@ -19,6 +19,9 @@ from policies.rules.rule import Rule
 from policies.rules.template import App, Finding, Settings
 
 
+__all__ = ["Settings", "TrainyardRules"]
+
+
 @jsii.implements(IPolicyValidationPlugin)
 class TrainyardRules:
     """The rules, to be attached to an App.

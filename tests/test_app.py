@@ -101,7 +101,7 @@ def test_a_finding_of_the_gate_is_a_list_and_exit_code_1(tmp_path: Path) -> None
         "import sys, app\n"
         "from aws_cdk import aws_s3\n"
         "attach = app.gate.attach\n"
-        "app.gate.attach = lambda root: (aws_s3.Bucket(root.node.find_child('Data'), 'Bad'), attach(root))\n"
+        "app.gate.attach = lambda root, *_: (aws_s3.Bucket(root.node.find_child('Data'), 'Bad'), attach(root))\n"
         "sys.argv = ['app.py']\n"
         "sys.exit(app.main())\n"
     )

@@ -1,5 +1,6 @@
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -41,15 +42,27 @@ def test_it_counts_findings_and_acknowledgements_per_pack(prod: Assembly) -> Non
 
 def test_it_says_how_near_the_largest_policy_comes_to_the_quota(prod: Assembly) -> None:
     (size, name) = re.search(r"^largest managed policy: (\d+) of 6144 .*, (\S+)$", shape(prod.folder), re.M).groups()  # type: ignore[union-attr]
-    assert name == "Access/Guardrails/Network"
+    assert name == "Access/Guardrails/Work"
     # What IAM counts, but that ids and ARNs are not known yet.
     (document,) = [
         each["Properties"]["PolicyDocument"]
         for each in prod.resources("AWS::IAM::ManagedPolicy").values()
-        if "WithoutSubnets" in str(each)
+        if "LongKeepAlive" in str(each)
     ]
     known = re.sub(r'\{"Fn::ImportValue":"[^"]*"\}', '""', json.dumps(document, separators=(",", ":")))
     assert len(known) < int(size) <= 6144
+
+
+def test_it_lists_the_exceptions_with_their_reasons(prod: Assembly) -> None:
+    (line,) = re.findall(r"^exception.*$", shape(prod.folder), flags=re.M)
+    assert line == (
+        "exception, Team-language/Roles/WithoutIsolation: Until 2027-03-31 its jobs need no network isolation: "
+        "Reinforcement learning from human feedback asks a reward model behind an endpoint while it trains."
+    )
+
+
+def test_it_says_when_there_is_no_exception(assembly_of: Callable[[str], Assembly]) -> None:
+    assert "\nexceptions from network isolation: none\n" in shape(assembly_of("local").folder)
 
 
 def test_it_says_how_many_policies_a_role_has_at_most(prod: Assembly) -> None:

@@ -1,6 +1,7 @@
 """The reason of each acknowledgement is true of the resource it stands at."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from tests.conftest import SHIPPED
 from tests.support import Assembly, Json
 from trainyard.instances import has_local_storage
+from trainyard.runtime_policy import LOG_GROUPS
 
 ACKNOWLEDGED = cdk.Validations.ACKNOWLEDGED_RULES_METADATA_KEY
 
@@ -136,6 +138,34 @@ def _is_a_job_or_own_definition(given: Acknowledged) -> bool:
     return given.named.endswith(":job/*") or own in given.named
 
 
+def _is_a_group_of_sagemaker(given: Acknowledged) -> bool:
+    group = given.named.partition(":log-group:/aws/sagemaker/")[2]
+    own = f"Endpoints/{given.stack.removeprefix('team-')}-*"
+    return group in (*(f"{each}*" for each in (*LOG_GROUPS, "studio", "NotebookInstances")), own)
+
+
+def _is_a_stream_of_its_own(given: Acknowledged) -> bool:
+    """Of the team, or in the log of what no job of a team can write to."""
+    log = given.named.partition(":log-group:/aws/sagemaker/")[2]
+    team = given.stack.removeprefix("team-")
+    own = {f"{group}:log-stream:{team}-*" for group in LOG_GROUPS} | {f"Endpoints/{team}-*"}
+    return log in own | {"studio:log-stream:*", "NotebookInstances:log-stream:*"}
+
+
+def _changes_nothing(given: Acknowledged) -> bool:
+    return all(
+        re.fullmatch(r"\w+:(Describe|List|Get|View|Lookup|Simulate)\w+", each) for each in given.statement["Action"]
+    )
+
+
+def _runs_as_nobody(given: Acknowledged) -> bool:
+    (domain,) = given.assembly.resources("AWS::SageMaker::Domain").values()
+    role = given.assembly.resources()[
+        f"studio.{domain['Properties']['DefaultSpaceSettings']['ExecutionRole']['Fn::GetAtt'][0]}"
+    ]
+    return not role["Properties"].get("ManagedPolicyArns")
+
+
 # How a reason begins, and whether it is so.
 TRUE: dict[str, Callable[[Acknowledged], bool]] = {
     "AWS has no resource for this action; which images": _take_no_resource,
@@ -154,7 +184,10 @@ TRUE: dict[str, Callable[[Acknowledged], bool]] = {
     "A job gets its id when it is submitted; a definition": _is_a_job_or_own_definition,
     "The apps of these two spaces": _ends_in("-private/*", "-shared/*"),
     "The interface gets its id": _ends_in(":network-interface/*"),
-    "SageMaker names its log groups": _ends_in(":log-group:/aws/sagemaker/*"),
+    "AWS takes the group for the resource here": _is_a_group_of_sagemaker,
+    "SageMaker names a log stream after its job": _is_a_stream_of_its_own,
+    "An auditor looks for": _changes_nothing,
+    "It is for sharing": _runs_as_nobody,
     "Batch makes the clusters": _ends_in(":cluster/*", ":container-instance/*", ":task/*"),
     "CloudFormation ends the name of a log group, and each job of the team": lambda given: given.named.endswith(
         f"-batch-*:log-stream:{given.stack.removeprefix('team-')}/*"

@@ -21,7 +21,10 @@ def bad(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An assembly with a bucket that breaks rules of every pack."""
     folder = tmp_path_factory.mktemp("bad")
     app = cdk.App(outdir=str(folder), post_cli_context=gate.CONTEXT, builtin_cloud_formation_validation=False)
-    s3.Bucket(cdk.Stack(app, "Bad"), "Bucket")
+    stack = cdk.Stack(app, "Bad")
+    s3.Bucket(stack, "Bucket")
+    # What only our own pack sees.
+    cdk.CfnResource(stack, "Domain", type="AWS::SageMaker::Domain", properties={})
     gate.attach(app)
     app.synth()
     return folder

@@ -1,5 +1,6 @@
 """Many teams, many people: no stack comes near CloudFormation's limit, and IAM's quotas hold."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,12 @@ def test_teams_of_twenty_people_synthesise_and_pass(teams: int, tmp_path: Path) 
     gate.check(tmp_path)
     sizes = {name: len(template["Resources"]) for name, template in assembly.stacks.items()}
     assert max(sizes.values()) <= 400, sizes
-    assert f"trainyard-prod-team-team{teams - 1} " in shape(tmp_path)
+    text = shape(tmp_path)
+    assert f"trainyard-prod-team-team{teams - 1} " in text
+    (size,) = re.findall(r"^largest managed policy: (\d+) of 6144 ", text, re.M)
+    (policies,) = re.findall(r"^most policies of a role: (\d+) of 10,", text, re.M)
+    assert int(size) <= 6144
+    assert int(policies) <= 10
 
 
 def test_a_further_team_changes_no_stack_but_those_that_list_teams(tmp_path: Path) -> None:
