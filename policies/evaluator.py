@@ -160,10 +160,13 @@ def _text(value: Value) -> str:
 
 def _like(value: str, pattern: str, context: Context, wildcards: bool = True) -> bool:
     """With ``*``, ``?`` and policy variables; a variable that the request does not fill matches nothing."""
+    if not _SPECIAL.search(pattern):
+        return value == pattern
     filled = tuple(_filled(name, context) for name in _VARIABLE.findall(pattern))
     return _compiled(pattern, filled, wildcards).fullmatch(value) is not None
 
 
+_SPECIAL = re.compile(r"[*?$]")
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 
 
