@@ -13,7 +13,7 @@ import app
 from environments import Environment, load
 from environments.fields import Section, described, sections_in
 from environments.loading import ROOT
-from tools import local_aws_page, policy_rules_page
+from tools import guardrails_page, local_aws_page, policy_rules_page
 from tools.diagram import draw
 from tools.instance_offerings import instance_offerings
 from tools.instance_types import instance_types
@@ -122,6 +122,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "environments/schema.json": schema,
     "operations/create_only.json": table,
     "docs/environment.md": reference,
+    "docs/guardrails.md": guardrails_page.page,
     "docs/local-aws.md": local_aws_page.page,
     "docs/policy-rules.md": policy_rules_page.page,
     "docs/replacement.md": page,
