@@ -50,8 +50,8 @@ def _request() -> dict[str, Any]:
     code = re.search(r"create_training_job\((.*?)\n\)\n```", page(), re.S)
     assert code
     names = set(re.findall(r"\b[A-Z][A-Z_]+\b", code[1]))
-    values: dict[str, Any] = {name: "arn:aws:iam::111111111111:role/jobs" for name in names}
+    values: dict[str, Any] = dict.fromkeys(names, "arn:aws:iam::111111111111:role/jobs")
     values["SUBNETS"] = ["subnet-0a"]
     values["TRAINING_GROUP"] = values["CLIENTS_GROUP"] = "sg-0a"
-    request: dict[str, Any] = eval(f"dict({code[1]})", {"__builtins__": {"dict": dict}}, values)
+    request: dict[str, Any] = eval(f"dict({code[1]})", {"dict": dict}, values)  # noqa: S307 (our own page)
     return request
