@@ -2,7 +2,7 @@
 
 A Deny is judged by what it does: requests are made up, right and wrong ones, and the policy evaluator answers them.
 
-Source: trainyard.sagemaker_actions, which says what must be denied; docs/guardrails.md
+Source: trainyard.sagemaker_actions, which says what must be denied
 """
 
 import re
@@ -226,14 +226,14 @@ def _lint(deny: Permission) -> Iterator[Finding]:
 def _lacking(pattern: str, key: Key) -> list[str]:
     """The actions of SageMaker that a pattern names and that do not carry the key.
 
-    Of tags, the table knows only what its own actions carry.
+    Of tags, the table knows only what its own actions carry; URLs are no resource that could have some.
     """
     service, _, name = pattern.rpartition(":")
     if service.lower() not in ("sagemaker", "*", ""):
         return []
     expression = re.compile(re.escape(name.lower()).replace(r"\*", ".*").replace(r"\?", "."))
     caught = [each for each in KNOWN_ACTIONS if expression.fullmatch(each.lower())] or [name]
-    carriers = carrying(key)
+    known = key.startswith("sagemaker:")
     return [
-        each for each in caught if each not in carriers and (each in CONDITION_KEYS or key.startswith("sagemaker:"))
+        each for each in caught if each not in carrying(key) and (known or each in CONDITION_KEYS or each in PRESIGNED)
     ]
