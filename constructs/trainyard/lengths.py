@@ -30,7 +30,8 @@ def longest(part: Any) -> int:
         case {"Fn::Join": [separator, parts]}:
             return sum(longest(each) for each in parts) + len(separator) * (len(parts) - 1)
         case {"Ref": name}:
-            return LONGEST.get(name, NAME)
+            # The name of a resource, or the ARN if it is a policy or a topic.
+            return LONGEST.get(name, LONGEST["Arn"])
         case {"Fn::GetAtt": [_, attribute]}:
             return LONGEST.get(attribute, NAME)
         case {"Fn::ImportValue": name}:
