@@ -1,8 +1,8 @@
 """SageMaker's actions: which condition keys each one carries, and what a request must say in them.
 
 This is the one table behind the guardrails: the Denies are made from it (``guardrails``), the rule that every role
-carries them reads it (policies/rules/identity.py), and the requests that prove them are made from it
-(operations/access_matrix.py).
+carries them reads it (policies/rules/guardrails.py), and the requests that prove them are made from it
+(operations/access).
 
 A Deny on a key that an action does not carry blocks the action for ever (``BoolIfExists``, ``StringNotEquals``) or
 never (``Bool``, ``ForAnyValue``), so a protection covers exactly the actions that carry its key.

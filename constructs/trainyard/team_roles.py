@@ -3,14 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from aws_cdk import Acknowledgment, Validations
 from constructs import Construct
 
 from trainyard.account_role import AccountRole, named_roles, roles_of_team
 from trainyard.guardrails import Allowed, NetworkGuardrails
+from trainyard.sagemaker_actions import APPROVAL, NETWORK_ISOLATION, Protection
 from trainyard.service_role import ServiceRole
-from trainyard.team_delivery import TeamApproval, TeamDelivery
+from trainyard.team_delivery import EDIT_VERSIONS, TeamApproval, TeamDelivery
 from trainyard.team_deployment import TeamDeployment
-from trainyard.team_work import TeamWork
+from trainyard.team_work import SUBMIT, TeamWork
 
 
 @dataclass(frozen=True)
@@ -82,19 +84,26 @@ class TeamRoles(Construct):
                 policies=[later, *guardrails, *data, work],
                 boundary=boundary,
                 description=f"Until {exception.until} its jobs need no network isolation: {exception.reason}",
-            ).arn
+            )
+            _answer(
+                exception_role,
+                NETWORK_ISOLATION,
+                SUBMIT,
+                f"The environment file lifts it until {exception.until}; from then on IAM denies it",
+            )
         delivery = TeamDelivery(
             self,
             "Delivery",
             team=team,
             pipeline_role=self._service_role("Pipeline", submit),
-            exception_role=exception_role,
+            exception_role=exception_role.arn if exception_role else None,
         ).arn
         self.policies = [*submit, delivery]
 
         if approvers:
             approval = TeamApproval(self, "Approval", team=team).arn
-            self._role_of_others("Approver", approvers, [approval], "Approves the model versions of")
+            approver = self._role_of_others("Approver", approvers, [approval], "Approves the model versions of")
+            _answer(approver, APPROVAL, EDIT_VERSIONS, "To approve is what the role is for, and it makes no model")
         if deployers:
             deployment = TeamDeployment(self, "Deployment", team=team).arn
             policies = [network_guardrails, *guardrails, *data, deployment]
@@ -105,8 +114,8 @@ class TeamRoles(Construct):
             self, f"{name}Role", service="sagemaker.amazonaws.com", policies=policies, boundary=self._boundary
         ).arn
 
-    def _role_of_others(self, name: str, who: Sequence[str], policies: Sequence[str], what: str) -> None:
-        AccountRole(
+    def _role_of_others(self, name: str, who: Sequence[str], policies: Sequence[str], what: str) -> AccountRole:
+        return AccountRole(
             self,
             name,
             who=named_roles(self, who),
@@ -114,3 +123,14 @@ class TeamRoles(Construct):
             boundary=self._boundary,
             description=f"{what} team {self._team}",
         )
+
+
+def _answer(role: AccountRole, protection: Protection, actions: Sequence[str], reason: str) -> None:
+    """Says why a role may do some ``actions`` without a Deny that every other role has on them."""
+    Validations.of(role).acknowledge(
+        *(
+            Acknowledgment(id=f"Trainyard::I4[{action}:{protection.name}]", reason=reason)
+            for action in protection.actions
+            if f"sagemaker:{action}" in actions
+        )
+    )

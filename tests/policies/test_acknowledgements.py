@@ -158,6 +158,30 @@ def _changes_nothing(given: Acknowledged) -> bool:
     )
 
 
+def _statements(given: Acknowledged) -> list[Json]:
+    """Those of the policies that stand in the role's own stack."""
+    resources = given.assembly.stacks[given.stack]["Resources"]
+    policies = [resources[each["Ref"]] for each in given.properties["ManagedPolicyArns"] if "Ref" in each]
+    return [statement for policy in policies for statement in policy["Properties"]["PolicyDocument"]["Statement"]]
+
+
+def _is_denied_again(given: Acknowledged) -> bool:
+    (team,) = [each for each in given.assembly.environment.teams if given.stack == f"team-{each.name}"]
+    assert team.without_network_isolation
+    day = team.without_network_isolation.until
+    again = {"DateGreaterThanEquals": {"aws:CurrentTime": f"{day}T00:00:00Z"}}
+    action = f"sagemaker:{given.finding.partition('[')[2].partition(':')[0]}"
+    return day in given.reason and any(
+        each["Effect"] == "Deny" and action in each["Action"] and again.items() <= each["Condition"].items()
+        for each in _statements(given)
+    )
+
+
+def _makes_nothing(given: Acknowledged) -> bool:
+    actions = [action.partition(":")[2] for each in _statements(given) for action in each["Action"]]
+    return {"UpdateModelPackage"} == {each for each in actions if not each.startswith(("Describe", "List"))}
+
+
 def _runs_as_nobody(given: Acknowledged) -> bool:
     (domain,) = given.assembly.resources("AWS::SageMaker::Domain").values()
     role = given.assembly.resources()[
@@ -188,6 +212,8 @@ TRUE: dict[str, Callable[[Acknowledged], bool]] = {
     "SageMaker names a log stream after its job": _is_a_stream_of_its_own,
     "An auditor looks for": _changes_nothing,
     "It is for sharing": _runs_as_nobody,
+    "The environment file lifts it until": _is_denied_again,
+    "To approve is what the role is for": _makes_nothing,
     "Batch makes the clusters": _ends_in(":cluster/*", ":container-instance/*", ":task/*"),
     "CloudFormation ends the name of a log group, and each job of the team": lambda given: given.named.endswith(
         f"-batch-*:log-stream:{given.stack.removeprefix('team-')}/*"
