@@ -10,7 +10,7 @@ import pytest
 
 from environments import Environment, load
 from environments.access import MAX_INSTANCE_TYPES
-from environments.loading import known_environments
+from environments.loading import ROOT, known_environments
 from operations import __main__ as command
 from operations import organization
 from operations.errors import InputError
@@ -431,6 +431,13 @@ def test_it_writes_the_documents_and_says_how_long_they_are(
     assert sorted(lines) == [
         f"{tmp_path}/prod/{name}: {len(written[name])} of 5120 characters" for name in sorted(written)
     ]
+
+
+def test_the_page_about_it_shows_what_it_prints(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "organization.md").read_text()
+    monkeypatch.chdir(tmp_path)
+    printed = "\n".join(organization.write(PROD, Path("organization/prod"), ORGANIZATION))
+    assert f"$ make scp ENV=prod ORGANIZATION={ORGANIZATION}\n{printed}\n```\n" in page
 
 
 def test_without_an_organisation_it_writes_no_resource_control_policy_and_says_why(
