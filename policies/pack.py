@@ -18,7 +18,6 @@ from policies.rules import RULES
 from policies.rules.rule import Rule
 from policies.rules.template import App, Finding, Settings
 
-
 __all__ = ["Settings", "TrainyardRules"]
 
 
@@ -52,7 +51,7 @@ class TrainyardRules:
 
     def validate(self, context: IPolicyValidationContext) -> PolicyValidationPluginReport:
         """What the templates break."""
-        app = App.read((stack.template_path for stack in context.stack_templates), self._settings)
+        app = App.read(context.template_paths, self._settings)
         violations = [_violation(rule, finding) for rule in RULES for finding in rule.check(app)]
         return PolicyValidationPluginReport(success=not violations, violations=violations)
 

@@ -55,7 +55,7 @@ started = time.perf_counter()
 import app
 imported = time.perf_counter()
 if sys.argv[2] == "bare":
-    app.gate.attach = lambda root: None
+    app.gate.attach = lambda *_: None
 root = app.build(app.load("prod"), sys.argv[1])
 built = time.perf_counter()
 root.synth()

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from constructs import Construct
 
+from trainyard.lengths import MAX_TRUST_POLICY, characters
 from trainyard.managed_policy import Conditions
 from trainyard.place import place_of
 from trainyard.role import Role
@@ -21,6 +22,9 @@ class AccountRole(Role):
         boundary: ARN of the policy that says what it may do at most.
         description: what it is for.
 
+    Raises:
+        ValueError: when the trust policy is longer than IAM takes.
+
     Source: AWS docs IAM/latest/UserGuide/reference_policies_elements_principal.html
     """
 
@@ -35,15 +39,19 @@ class AccountRole(Role):
         description: str,
     ) -> None:
         place = place_of(scope)
+        trust = {
+            "Principal": {"AWS": f"arn:{place.partition}:iam::{place.account}:root"},
+            # Source identity stays with whoever has one; without the permission such a person is refused.
+            "Action": ["sts:AssumeRole", "sts:SetSourceIdentity"],
+            "Condition": who,
+        }
+        length = characters(place.stack.resolve({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **trust}]}))
+        if length > MAX_TRUST_POLICY:
+            raise ValueError(f"who: {length} characters, a trust policy has at most {MAX_TRUST_POLICY}")
         super().__init__(
             scope,
             construct_id,
-            trust={
-                "Principal": {"AWS": f"arn:{place.partition}:iam::{place.account}:root"},
-                # Source identity stays with whoever has one; without the permission such a person is refused.
-                "Action": ["sts:AssumeRole", "sts:SetSourceIdentity"],
-                "Condition": who,
-            },
+            trust=trust,
             policies=policies,
             boundary=boundary,
             description=description,

@@ -5,11 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from aws_cdk import Acknowledgment, Stack, Validations
+from aws_cdk import Acknowledgment, Validations
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from trainyard.lengths import MAX_POLICY, characters
+from trainyard.place import place_of
 
 Conditions = Mapping[str, Mapping[str, Any]]
 
@@ -63,7 +64,7 @@ class ManagedPolicy(iam.CfnManagedPolicy):
         super().__init__(scope, construct_id, policy_document=document)
         self.arn = self.ref
 
-        written = Stack.of(self).resolve(document)
+        written = place_of(scope).stack.resolve(document)
         length = characters(written)
         if length > MAX_POLICY:
             raise ValueError(f"{construct_id}: {length} characters, a managed policy has at most {MAX_POLICY}")

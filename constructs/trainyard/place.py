@@ -9,8 +9,9 @@ from constructs import IConstruct
 
 @dataclass(frozen=True)
 class Place:
-    """The account, region and partition that a stack is deployed to, and its name."""
+    """A stack, the account, region and partition that it is deployed to, and its name."""
 
+    stack: Stack
     account: str
     region: str
     partition: str
@@ -30,7 +31,11 @@ def place_of(scope: IConstruct) -> Place:
     if place is None:
         stack = Stack.of(scope)
         place = _PLACES.get(stack) or Place(
-            account=stack.account, region=stack.region, partition=Aws.PARTITION, stack_name=stack.stack_name
+            stack=stack,
+            account=stack.account,
+            region=stack.region,
+            partition=Aws.PARTITION,
+            stack_name=stack.stack_name,
         )
         _PLACES[stack] = _PLACES[scope] = place
     return place

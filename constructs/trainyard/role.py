@@ -3,11 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from trainyard.lengths import MAX_POLICIES, MAX_TRUST_POLICY, characters
+from trainyard.lengths import MAX_POLICIES
 
 
 class Role(iam.CfnRole):
@@ -23,7 +22,7 @@ class Role(iam.CfnRole):
         arn: its ARN.
 
     Raises:
-        ValueError: when it has more policies, or a longer trust policy, than IAM takes.
+        ValueError: when it has more policies than IAM takes.
     """
 
     def __init__(
@@ -38,14 +37,10 @@ class Role(iam.CfnRole):
     ) -> None:
         if len(policies) > MAX_POLICIES:
             raise ValueError(f"policies: {len(policies)} given, a role takes {MAX_POLICIES}")
-        document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **trust}]}
-        length = characters(Stack.of(scope).resolve(document))
-        if length > MAX_TRUST_POLICY:
-            raise ValueError(f"trust: {length} characters, a trust policy has at most {MAX_TRUST_POLICY}")
         super().__init__(
             scope,
             construct_id,
-            assume_role_policy_document=document,
+            assume_role_policy_document={"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **trust}]},
             managed_policy_arns=list(policies),
             permissions_boundary=boundary,
             description=description,

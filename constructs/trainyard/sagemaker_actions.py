@@ -14,6 +14,7 @@ Source: the Service Authorization Reference of AWS
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
+from functools import cached_property
 
 
 class Key(StrEnum):
@@ -163,7 +164,7 @@ class Protection:
     not_on_local_storage: bool = False
     in_private_spaces: bool = False
 
-    @property
+    @cached_property
     def actions(self) -> tuple[str, ...]:
         """The actions it covers, in table order."""
         return tuple(
@@ -172,7 +173,7 @@ class Protection:
             if action not in self.free and (not self.only or action in self.only)
         )
 
-    @property
+    @cached_property
     def required(self) -> tuple[str, ...]:
         """Those that may not leave the key out."""
         return tuple(action for action in self.actions if action not in self.optional)

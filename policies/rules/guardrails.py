@@ -93,7 +93,7 @@ def guardrails(app: App) -> Iterator[Finding]:
             yield role.broken("ManagedPolicyArns", what, detail)
 
 
-Stopped = Callable[[Permission, str, Protection], frozenset[Asked]]
+Stopped = Callable[[Permission, Protection, bool], frozenset[Asked]]
 About = Callable[[Permission], frozenset[str]]
 
 
@@ -111,7 +111,10 @@ def _faults(
         if any(not each.keys and each.applies(Request(f"sagemaker:{action}", ANYTHING)) for each in looking):
             continue
         for protection in COVERED[action]:
-            denied = frozenset[Asked]().union(*(stopped(each, action, protection) for each in looking))
+            required = action in protection.required
+            denied = frozenset[Asked]().union(
+                *(stopped(each, protection, required) for each in looking if protection.key.lower() in each.keys)
+            )
             if wrong := list(_wrong(action, protection, denied)):
                 yield f"{action}:{protection.name}", f"let it {action}: on {protection.key}, {', and '.join(wrong)}"
 
@@ -132,17 +135,23 @@ def _wrong(action: str, protection: Protection, denied: frozenset[Asked]) -> Ite
         yield f"a Deny stops every request {' or '.join(fails)}"
 
 
-def _stopped(deny: Permission, action: str, protection: Protection) -> frozenset[Asked]:
-    """The requests that a Deny stops by itself.
+def _stopped(deny: Permission, protection: Protection, required: bool) -> frozenset[Asked]:
+    """The requests that a Deny stops by itself, whichever of its actions they are of.
 
     One that looks at further keys stops them in some circumstances alone, so it is not counted.
+
+    Args:
+        deny: the statement.
+        protection: what it should do.
+        required: whether a request must have the key.
     """
+    action = next(iter(_about(deny)))
     key = protection.key
     around: Context = {
         **({Key.INSTANCE_TYPES: [PLAIN_TYPE]} if protection.not_on_local_storage else {}),
         **({Key.SHARING_TYPE: "Private"} if protection.in_private_spaces else {}),
     }
-    if key.lower() not in deny.keys or deny.keys - {each.lower() for each in (key, *around)}:
+    if deny.keys - {each.lower() for each in (key, *around)}:
         return frozenset()
     named = _named(deny, key)
     variables = {name: "own" for each in named for name in re.findall(r"\$\{([^}]*)\}", each)}
@@ -154,7 +163,7 @@ def _stopped(deny: Permission, action: str, protection: Protection) -> frozenset
     if KEY_TYPES[key].several:
         requests.append((Asked.MIXED, [right, wrong], around))
     # Where the key may be left out, a Deny of whatever it says is one way to protect it.
-    if named or action in protection.required:
+    if named or required:
         requests.append((Asked.RIGHT, [right], around))
     if protection.not_on_local_storage:
         requests.append((Asked.LOCAL, [], {Key.INSTANCE_TYPES: [LOCAL_STORAGE_TYPE]}))

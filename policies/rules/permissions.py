@@ -45,7 +45,10 @@ class Permission:
 
     def about(self, actions: Iterable[str]) -> frozenset[str]:
         """Those of SageMaker's actions that it is about, whatever its resources and conditions."""
-        return frozenset(action for action in actions if self.is_about(f"sagemaker:{action}"))
+        named = {each.lower() for each in self.statement.actions}
+        if any(each in name for name in named for each in "*?$") or "NotAction" in self.plain:
+            return frozenset(action for action in actions if self.is_about(f"sagemaker:{action}"))
+        return frozenset(action for action in actions if f"sagemaker:{action.lower()}" in named)
 
     def applies(self, request: Request) -> bool:
         """Whether it decides a request; one that IAM would not take decides nothing."""

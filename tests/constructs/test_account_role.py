@@ -45,7 +45,7 @@ def test_roles_are_named_with_their_paths() -> None:
 def test_a_trust_policy_that_iam_does_not_take_is_refused() -> None:
     stack = _stack()
     who = named_roles(stack, [f"{'a' * 190}{number}" for number in range(10)])
-    with pytest.raises(ValueError, match=r"trust: 2[0-9]{3} characters, a trust policy has at most 2048"):
+    with pytest.raises(ValueError, match=r"who: 2[0-9]{3} characters, a trust policy has at most 2048"):
         _trust(who, stack)
 
 
