@@ -15,7 +15,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-dev synth diff deploy destroy wheelhouse scp demo local-up local-down test test-unit lint snapshots baseline bench bench-local mutants lock clean
+.PHONY: help setup setup-dev synth diff deploy destroy wheelhouse scp simulate demo local-up local-down test test-unit lint snapshots baseline bench bench-local mutants lock clean
 
 help: ## this list
 	@$(PYTHON) -c 'import re; [print(f"  make {name:12} {text}") for name, text in re.findall(r"^([a-z-]+):.*?## (.*)$$", open("Makefile").read(), re.M)]'
@@ -61,6 +61,9 @@ wheelhouse: setup ## bring libraries to the notebooks of TEAM: make wheelhouse T
 
 scp: setup ## write the guardrails of ENV as policies of an organisation: make scp ENV=prod ORGANIZATION=o-...
 	@$(BIN)/python -m operations scp "$(ENV)" --organization "$(ORGANIZATION)"
+
+simulate: synth ## ask IAM whether the roles of the deployed ENV may do what they are meant to, and nothing else
+	@$(BIN)/python -m operations simulate "$(ENV)"
 
 # ---- see it work, without an account ----
 

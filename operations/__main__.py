@@ -39,6 +39,13 @@ def main() -> int:
     lay.add_argument("--organization", help="its id, such as o-a1b2c3d4e5; without it, no resource control policies")
     lay.set_defaults(run=_scp)
 
+    ask_iam = commands.add_parser("simulate", help="ask IAM what the roles of a deployed environment may do")
+    ask_iam.add_argument("environment", help="name, or path of a file")
+    ask_iam.add_argument(
+        "--assembly", type=Path, default=Path("cdk.out"), help="its synthesised assembly (%(default)s)"
+    )
+    ask_iam.set_defaults(run=_simulate)
+
     local.add_to(commands)
 
     arguments = parser.parse_args()
@@ -80,6 +87,16 @@ def _scp(arguments: argparse.Namespace) -> None:
     environment = load(arguments.environment)
     folder = arguments.output / environment.name
     print("\n".join(organization.write(environment, folder, arguments.organization or None)))
+
+
+def _simulate(arguments: argparse.Namespace) -> int:
+    # As for _scp.
+    import app  # noqa: F401
+    from operations.access.simulate import simulate
+
+    environment = load(arguments.environment)
+    session = boto3.Session(region_name=environment.region)
+    return 1 if simulate(environment, arguments.assembly, session, print) else 0
 
 
 if __name__ == "__main__":
