@@ -89,7 +89,7 @@ class TeamStack(PlatformStack):
             "Runtime",
             team=team.name,
             subnets=access.allowed.subnets,
-            security_groups=access.allowed.security_groups,
+            security_groups=self._network.groups.of_jobs(mounting_lustre=bool(self._file_systems)),
             volume_key=access.allowed.volume_key,
             image_accounts=environment.network.image_accounts,
         ).arn

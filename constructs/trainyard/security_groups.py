@@ -183,9 +183,14 @@ class SecurityGroups(Construct):
         self.lustre, self.lustre_clients = lustre.id, lustre_clients.id
         self.efs, self.efs_clients = efs.id, efs_clients.id
 
-    def of_jobs(self) -> list[str]:
-        """Those that a SageMaker job or a notebook instance may be in."""
-        return [self.training, self.notebook, self.clients, self.lustre_clients, self.efs_clients]
+    def of_jobs(self, *, mounting_lustre: bool = True) -> list[str]:
+        """Those that a SageMaker job or a notebook instance may be in.
+
+        Args:
+            mounting_lustre: whether it may mount a Lustre file system.
+        """
+        groups = [self.training, self.notebook, self.clients, self.efs_clients]
+        return [*groups, self.lustre_clients] if mounting_lustre else groups
 
 
 def _https_to(*, prefix_list: str | None = None, group: str | None = None) -> ec2.CfnSecurityGroup.EgressProperty:

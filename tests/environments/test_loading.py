@@ -21,6 +21,7 @@ ADOPTED: Json = {
             for index, zone in enumerate("ab")
         ],
     },
+    "batch.pools.2.zone": "eu-west-1b",
 }
 
 # The changed places, and the one message that they give.

@@ -26,6 +26,7 @@ NAMED = {
     "AWS::SageMaker::Domain": "AWS asks for it",
     "AWS::SageMaker::StudioLifecycleConfig": "AWS asks for it",
     "AWS::SageMaker::MlflowApp": "AWS asks for it",
+    "AWS::SageMaker::NotebookInstanceLifecycleConfig": "a guardrail knows it by its name",
     "AWS::SageMaker::UserProfile": "AWS asks for it",
     "AWS::SageMaker::Space": "AWS asks for it",
     "AWS::Batch::JobDefinition": "people write it to submit a job",
@@ -69,6 +70,7 @@ def test_the_same_environment_in_two_regions_shares_no_name_but_regional_ones(pr
         "region": "us-east-1",
         "network.vpc.zones": ["us-east-1a", "us-east-1b", "us-east-1c"],
         "teams.0.notebooks.1.zone": "us-east-1b",
+        "batch.pools.2.zone": "us-east-1c",
     }
     there = synthesize(environment_with(changes), tmp_path)
     shared = set(_names(prod)) & set(_names(there))
