@@ -118,4 +118,4 @@ lock: setup-dev ## renew requirements*.txt and package-lock.json
 
 clean: ## remove what the targets made
 	@test ! -e .local || $(BIN)/python -m operations local down
-	@rm -rf $(VENV) .local node_modules cdk.out .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf $(VENV) .local node_modules cdk.out organization .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -1,5 +1,7 @@
 """Who may do what at most: guardrails, the ceiling, and the roles that belong to no team."""
 
+from functools import cached_property
+
 from constructs import Construct
 
 from environments import Environment
@@ -17,7 +19,7 @@ from trainyard.permissions_boundary import PermissionsBoundary
 class AccessStack(PlatformStack):
     """Attributes.
 
-    ``boundary``: ARN of the permissions boundary; ``allowed``: what the guardrails allow; ``network_guardrails``,
+    ``allowed``: what the guardrails allow; ``network_guardrails``,
     ``guardrails``: ARNs of the Denies, those about the network and all others; ``host_profile``: ARN of the instance
     profile of Batch hosts.
     """
@@ -34,8 +36,6 @@ class AccessStack(PlatformStack):
         super().__init__(
             scope, construct_id, environment=environment, description="Trainyard: guardrails and shared roles"
         )
-        self.boundary = PermissionsBoundary(self, "Boundary").arn
-
         settings = environment.access
         self.allowed = Allowed(
             subnets=[subnet.subnet_id for subnet in network.subnets],
@@ -69,6 +69,11 @@ class AccessStack(PlatformStack):
                 log_groups=f"{stack_name(environment, 'Batch')}-",
                 boundary=self.boundary,
             ).instance_profile
+
+    @cached_property
+    def boundary(self) -> str:
+        """ARN of the permissions boundary, which is made for the first role: without any it would be nobody's."""
+        return PermissionsBoundary(self, "Boundary").arn
 
     def _add_auditor(self, auditors: tuple[str, ...]) -> None:
         policy = AuditPolicy(self, "Audit").arn

@@ -59,7 +59,8 @@ class TeamDelivery(ManagedPolicy):
                 ),
                 Statement(
                     "RegisterModels",
-                    [*REGISTER, *DESCRIBE_VERSIONS, *EDIT_VERSIONS],
+                    # Not to edit: the model behind a version that was approved could be another one then.
+                    [*REGISTER, *DESCRIBE_VERSIONS],
                     models,
                     wildcards=OWN_NAMES,
                 ),

@@ -16,7 +16,7 @@ PASSED = {"iam:PassedToService": "sagemaker.amazonaws.com"}
 PIPELINES = ["CreatePipeline", "UpdatePipeline", "DeletePipeline", "DescribePipeline", "StartPipelineExecution"]
 EXECUTIONS = ["DescribePipelineExecution", "ListPipelineExecutionSteps", "StopPipelineExecution"]
 GROUPS = ["CreateModelPackageGroup", "DescribeModelPackageGroup", "ListModelPackages"]
-VERSIONS = ["CreateModelPackage", "DescribeModelPackage", "UpdateModelPackage"]
+VERSIONS = ["CreateModelPackage", "DescribeModelPackage"]
 OWN = [
     *((action, "pipeline/vision-a") for action in PIPELINES),
     *((action, "pipeline/vision-a/execution/0123") for action in EXECUTIONS),
@@ -76,7 +76,13 @@ def test_the_role_of_an_exception_is_taken_on_and_no_other() -> None:
 
 
 @pytest.mark.parametrize(
-    "action", ["CreateEndpoint", "CreateEndpointConfig", "DeleteModelPackage", "PutModelPackageGroupPolicy"]
+    "action",
+    [
+        *("CreateEndpoint", "CreateEndpointConfig", "DeleteModelPackage", "PutModelPackageGroupPolicy"),
+        # What is behind an approved version must stay what was approved.
+        "UpdateModelPackage",
+    ],
+
 )
 def test_the_team_deploys_nothing_and_takes_nothing_back(team: Json, action: str) -> None:
     for resource in ("*", f"{SAGEMAKER}:model-package-group/vision-a", f"{SAGEMAKER}:model-package/vision-a/1"):

@@ -592,3 +592,9 @@ def test_only_an_approver_approves_and_makes_no_version(prod_world: World) -> No
     }
     assert {each.role.kind.name for each in approving} == {"Approver"}
     assert not any(each.gets_through(("sagemaker:CreateModelPackage",)) for each in approving)
+
+
+def test_nobody_else_changes_a_version_that_was_approved(prod_world: World) -> None:
+    """No key tells what an update puts behind it."""
+    changing = {each for each in prod_world.attackers if each.gets_through(("sagemaker:UpdateModelPackage",))}
+    assert {each.role.kind.name for each in changing} == {"Approver"}
