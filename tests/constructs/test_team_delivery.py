@@ -82,7 +82,6 @@ def test_the_role_of_an_exception_is_taken_on_and_no_other() -> None:
         # What is behind an approved version must stay what was approved.
         "UpdateModelPackage",
     ],
-
 )
 def test_the_team_deploys_nothing_and_takes_nothing_back(team: Json, action: str) -> None:
     for resource in ("*", f"{SAGEMAKER}:model-package-group/vision-a", f"{SAGEMAKER}:model-package/vision-a/1"):

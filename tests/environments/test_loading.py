@@ -28,14 +28,14 @@ ADOPTED: Json = {
 MISTAKES: list[tuple[Json, str]] = [
     (
         {"regoin": "eu-west-1"},
-        "regoin: 'eu-west-1': unknown key; did you mean region? Known here: access, account, alert_emails, batch, data, "
-        "datasets, features, logs, lustre, monthly_budget_usd, name, network, notebooks, region, studio, tags, teams, "
-        "termination_protection",
+        "regoin: 'eu-west-1': unknown key; did you mean region? Known here: access, account, alert_emails, batch, "
+        "data, datasets, features, logs, lustre, monthly_budget_usd, name, network, notebooks, region, studio, tags, "
+        "teams, termination_protection",
     ),
     (
         {"access.instance_types": ["ml.g5.xlarge", "ml.g55.*"]},
-        "access.instance_types[1]: 'ml.g55.*': must be an instance type of SageMaker such as ml.g5.xlarge, or a pattern "
-        "such as ml.g5.*",
+        "access.instance_types[1]: 'ml.g55.*': must be an instance type of SageMaker such as ml.g5.xlarge, or a "
+        "pattern such as ml.g5.*",
     ),
     ({"access.instance_types": ["g5.xlarge"]}, "access.instance_types[0]: 'g5.xlarge': must begin with ml."),
     ({"access.instance_types": []}, "access.instance_types: []: must have at least 1 entries"),
