@@ -7,6 +7,7 @@ from constructs import Construct
 from trainyard.lengths import MAX_TRUST_POLICY, characters
 from trainyard.managed_policy import Conditions
 from trainyard.place import place_of
+from trainyard.resolved import resolved
 from trainyard.role import Role
 
 
@@ -45,7 +46,7 @@ class AccountRole(Role):
             "Action": ["sts:AssumeRole", "sts:SetSourceIdentity"],
             "Condition": who,
         }
-        length = characters(place.stack.resolve({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **trust}]}))
+        length = characters(resolved(scope, {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **trust}]}))
         if length > MAX_TRUST_POLICY:
             raise ValueError(f"who: {length} characters, a trust policy has at most {MAX_TRUST_POLICY}")
         super().__init__(

@@ -10,7 +10,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from trainyard.lengths import MAX_POLICY, characters
-from trainyard.place import place_of
+from trainyard.resolved import resolved
 
 Conditions = Mapping[str, Mapping[str, Any]]
 
@@ -64,13 +64,13 @@ class ManagedPolicy(iam.CfnManagedPolicy):
         super().__init__(scope, construct_id, policy_document=document)
         self.arn = self.ref
 
-        written = place_of(scope).stack.resolve(document)
+        written = resolved(scope, document)
         length = characters(written)
         if length > MAX_POLICY:
             raise ValueError(f"{construct_id}: {length} characters, a managed policy has at most {MAX_POLICY}")
         reasons: dict[str, list[str]] = {}
-        for statement, resolved in zip(statements, written["Statement"], strict=True):
-            for finding in _wildcards(resolved) if statement.effect == "Allow" else ():
+        for statement, shown in zip(statements, written["Statement"], strict=True):
+            for finding in _wildcards(shown) if statement.effect == "Allow" else ():
                 if not statement.wildcards:
                     raise ValueError(f"{construct_id}: {statement.sid}: {finding}: a wildcard must have a reason")
                 # Several statements can have the same wildcard, and are one finding.
