@@ -21,7 +21,8 @@ else a role is allowed.
 | URLs of notebook instances and Studio | `access.presigned_urls_from_vpc_only` |
 | an exception from network isolation | `teams[].without_network_isolation`, with a reason and a day that ends it |
 
-A request that passes names the team (`vision-...`), and says all that the table below asks for. With boto3:
+A request that passes names the team (`vision-...`), and says all that the list below asks for. A pipeline names its
+jobs itself, `pipelines-EXECUTION-STEP-...`, so a step is called like a job: `vision-train`. With boto3:
 
 ```python
 import boto3
@@ -43,10 +44,11 @@ boto3.client("sagemaker").create_training_job(
 An instance type with local storage (ml.g5, ml.p4d and others) takes no `VolumeKmsKeyId`: AWS refuses one, and the
 hardware encrypts. Every other type must have it.
 
-What IAM cannot see: `CreateTransformJob` and endpoints have no switches of their own for the network, and take those of
-their models; AutoML has none for isolation, and no role may use it; AWS Batch has none of these switches, and a team
-may submit its own job definitions alone. No key exists for a container image: roles pull from the environment's
-repositories and the accounts of `network.image_accounts`, and from nowhere else.
+What IAM cannot see: `CreateTransformJob` has no switches of its own for the network, and an endpoint has them and need
+not use them: both take those of their models. AutoML has none for isolation, and no role may use it. SageMaker starts
+the processing jobs of Debugger's rules and of the profiler by itself, and no key looks at them. AWS Batch has none of
+these switches, and a team may submit its own job definitions alone. No key exists for a container image: roles pull
+from the environment's repositories and the accounts of `network.image_accounts`, and from nowhere else.
 
 `make scp` writes the same guardrails for an organisation ([how](organization.md)), and `make simulate` asks a live
 account whether they hold.

@@ -63,7 +63,7 @@ class NetworkGuardrails(ManagedPolicy):
 
     Args:
         allowed: what the environment allows.
-        isolated_from: the day, as YYYY-MM-DD, from which on work without network isolation is denied; if left out, it
+        isolated_from: the day, as YYYY-MM-DD, from which on jobs without network isolation are denied; if left out, it
             always is.
     """
 
@@ -80,6 +80,7 @@ class NetworkGuardrails(ManagedPolicy):
                 *denies(table.NETWORK_ISOLATION, when=later),
                 *_all(
                     {
+                        table.MODEL_ISOLATION: BY_AWS,
                         table.TRAFFIC_ENCRYPTION: BY_AWS,
                         table.SUBNETS: allowed.subnets,
                         table.SECURITY_GROUPS: allowed.security_groups,

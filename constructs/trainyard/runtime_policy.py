@@ -7,6 +7,7 @@ from constructs import Construct
 from trainyard.managed_policy import ManagedPolicy, Statement
 from trainyard.place import place_of
 from trainyard.team_repository import PULL_IMAGES
+from trainyard.team_work import names_of
 
 MAKE_INTERFACES = ("ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterfacePermission")
 HAND_OVER_INTERFACES = ("ec2:CreateNetworkInterfacePermission", "ec2:DeleteNetworkInterface")
@@ -17,6 +18,9 @@ DESCRIBE_NETWORK = (
 MAKE_LOGS = ("logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams")
 WRITE_LOGS = ("logs:PutLogEvents",)
 LOG_GROUPS = ("TrainingJobs", "ProcessingJobs", "TransformJobs")
+ASK_ENDPOINTS = (
+    *("sagemaker:InvokeEndpoint", "sagemaker:InvokeEndpointAsync", "sagemaker:InvokeEndpointWithResponseStream"),
+)
 METRICS = ("cloudwatch:PutMetricData",)
 VOLUME_KEY = ("kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKeyWithoutPlaintext")
 VOLUME_GRANTS = ("kms:CreateGrant",)
@@ -73,7 +77,19 @@ class RuntimePolicy(ManagedPolicy):
                 Statement(
                     "DescribeTheNetwork", DESCRIBE_NETWORK, wildcards="AWS has no resources for these read-only actions"
                 ),
-                *write_logs(scope, [f"{group}:log-stream:{team}-*" for group in LOG_GROUPS] + [f"Endpoints/{team}-*"]),
+                *write_logs(
+                    scope,
+                    [
+                        *(f"{group}:log-stream:{name}" for group in LOG_GROUPS for name in names_of(team)),
+                        f"Endpoints/{team}-*",
+                    ],
+                ),
+                Statement(
+                    "AskEndpoints",
+                    ASK_ENDPOINTS,
+                    [place.arn("sagemaker", f"endpoint/{team}-*")],
+                    wildcards="An endpoint gets its name when it is deployed; the name begins with the team's",
+                ),
                 Statement(
                     "SendMetrics",
                     METRICS,

@@ -193,7 +193,6 @@ _ON_THE_MODEL = _each("is given by its models, where it is compulsory", "CreateE
 _IN_UPDATES = _each(_NOT_REPEATED, "UpdateDomain", "UpdateCluster")
 _OWN_GROUPS = _each("each person has a security group of their own", "CreateUserProfile", "UpdateUserProfile")
 _DEFAULT_TYPES = {
-    **_each("may be serverless", "CreateEndpointConfig"),
     **_each("AWS's default is the smallest type", "CreateDomain", "CreateUserProfile", "CreateSpace", "CreateApp"),
     **_each(_NOT_REPEATED, *("UpdateTrainingJob", "UpdateNotebookInstance", "UpdateDomain", "UpdateUserProfile")),
     **_each(_NOT_REPEATED, "UpdateSpace", "UpdateCluster"),
@@ -203,12 +202,21 @@ _NO_SHARING = "shares no output of notebooks then"
 _PLATFORM = "is the platform's, which no team has"
 _WITHOUT_TAGS = {
     **_each(_PLATFORM, "CreateNotebookInstance", "CreateDomain", "CreateUserProfile", "CreateSpace", "CreateCluster"),
-    **_each("Studio makes it without tags when someone opens a space", "CreateApp"),
+    **_each("Studio makes it, with tags of its own, when someone opens a space", "CreateApp"),
     **_each("a version has the tags of its group, and takes none", "CreateModelPackage"),
 }
 
 TRAFFIC_ENCRYPTION = Protection("WithoutTrafficEncryption", Key.TRAFFIC_ENCRYPTION, Demand.TRUE)
-NETWORK_ISOLATION = Protection("WithoutNetworkIsolation", Key.NETWORK_ISOLATION, Demand.TRUE, free=_ON_THE_MODEL)
+NETWORK_ISOLATION = Protection(
+    "WithoutNetworkIsolation",
+    Key.NETWORK_ISOLATION,
+    Demand.TRUE,
+    only=tuple(action for action in carrying(Key.NETWORK_ISOLATION) if action not in ("CreateModel", *_ON_THE_MODEL)),
+)
+# By itself, for a model outlives the day on which an exception for jobs ends.
+MODEL_ISOLATION = Protection(
+    "ModelsWithoutIsolation", Key.NETWORK_ISOLATION, Demand.TRUE, only=("CreateModel",), free=_ON_THE_MODEL
+)
 SUBNETS = Protection("ForeignSubnets", Key.SUBNETS, Demand.ONE_OF, optional=_ON_THE_MODEL | _IN_UPDATES)
 SECURITY_GROUPS = Protection(
     "ForeignSecurityGroups",
@@ -323,7 +331,7 @@ TEAM_TAG = Protection("WithoutTheTeam", Key.TEAM_TAG, Demand.ONE_OF, free=_WITHO
 ENVIRONMENT_TAG = Protection("WithoutTheEnvironment", Key.ENVIRONMENT_TAG, Demand.ONE_OF, free=_WITHOUT_TAGS)
 
 PROTECTIONS = (
-    *(TRAFFIC_ENCRYPTION, NETWORK_ISOLATION, SUBNETS, SECURITY_GROUPS),
+    *(TRAFFIC_ENCRYPTION, NETWORK_ISOLATION, MODEL_ISOLATION, SUBNETS, SECURITY_GROUPS),
     *(VOLUME_KEYS, VOLUME_KEYS_OF_THE_REST, OUTPUT_KEYS, SHARING_KEYS, FILE_SYSTEMS),
     *(INSTANCE_TYPES, MAX_RUNTIME, KEEP_ALIVE, REMOTE_DEBUG, REMOTE_ACCESS),
     *(INTERNET_ACCESS, ROOT_ACCESS, METADATA_VERSION, NOTEBOOK_LIFECYCLE),

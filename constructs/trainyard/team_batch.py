@@ -6,7 +6,8 @@ from constructs import Construct
 
 from trainyard.managed_policy import ManagedPolicy, Statement
 from trainyard.place import place_of
-from trainyard.team_work import NO_RESOURCE, READ_LOGS
+from trainyard.team_people import READ_LOGS
+from trainyard.team_registry import NO_RESOURCE
 
 SUBMIT_BATCH = ("batch:SubmitJob",)
 TAG_BATCH = ("batch:TagResource",)

@@ -1,35 +1,45 @@
 """What the deployer of a team may do: put its models behind endpoints."""
 
+from collections.abc import Mapping
+
 from constructs import Construct
 
 from trainyard.managed_policy import ManagedPolicy, Statement
 from trainyard.place import place_of
-from trainyard.team_delivery import DESCRIBE_VERSIONS, FIND_MODELS, models_of
-from trainyard.team_work import NO_RESOURCE, OWN_NAMES, TAG
+from trainyard.team_registry import NO_RESOURCE, look_at_models
+from trainyard.team_work import OWN_NAMES, names_of, tag_what_is_made
 
-DEPLOY = (
-    *("sagemaker:CreateEndpoint", "sagemaker:UpdateEndpoint", "sagemaker:DeleteEndpoint"),
-    *("sagemaker:DescribeEndpoint", "sagemaker:UpdateEndpointWeightsAndCapacities"),
-    *("sagemaker:DescribeEndpointConfig", "sagemaker:DeleteEndpointConfig"),
-)
 CONFIGURE = ("sagemaker:CreateEndpointConfig",)
-LOOK_AT_MODELS = ("sagemaker:DescribeModel",)
+DEPLOY = ("sagemaker:CreateEndpoint",)
+USE_ENDPOINTS = (
+    *("sagemaker:DescribeEndpoint", "sagemaker:UpdateEndpoint", "sagemaker:DeleteEndpoint"),
+    "sagemaker:UpdateEndpointWeightsAndCapacities",
+)
+USE_CONFIGS = ("sagemaker:DescribeEndpointConfig", "sagemaker:DeleteEndpointConfig")
+LOOK_AT = ("sagemaker:DescribeModel",)
 FIND_ENDPOINTS = ("sagemaker:ListEndpoints", "sagemaker:ListEndpointConfigs", "sagemaker:ListModels")
+LOOK_UP_KEY = ("kms:DescribeKey",)
+LEND_KEY = ("kms:CreateGrant",)
 
 
 class TeamDeployment(ManagedPolicy):
-    """Endpoints by the team's name, of models by the team's name; whoever deploys a model does not make one.
+    """Endpoints by the team's name, of models by the team's name; no data, no image, and no model of its own.
 
     Args:
         team: the team's name.
+        tags: the tags by which endpoints are known as the team's.
+        volume_key: ARN of the key of volumes.
 
     Source: AWS docs sagemaker/latest/dg/api-permissions-reference.html
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, team: str) -> None:
+    def __init__(
+        self, scope: Construct, construct_id: str, *, team: str, tags: Mapping[str, str], volume_key: str
+    ) -> None:
         place = place_of(scope)
         endpoints, configs = (place.arn("sagemaker", f"{each}/{team}-*") for each in ("endpoint", "endpoint-config"))
-        own_models = place.arn("sagemaker", f"model/{team}-*")
+        models = [place.arn("sagemaker", f"model/{name}") for name in names_of(team)]
+        tagged = {"StringEquals": {f"aws:ResourceTag/{key}": value for key, value in tags.items()}}
         super().__init__(
             scope,
             construct_id,
@@ -38,23 +48,27 @@ class TeamDeployment(ManagedPolicy):
                     "ConfigureEndpoints",
                     CONFIGURE,
                     [configs],
-                    conditions={"ArnLike": {"sagemaker:ModelArn": own_models}},
+                    conditions={"ArnLike": {"sagemaker:ModelArn": models}},
                     wildcards=OWN_NAMES,
                 ),
                 Statement("Deploy", DEPLOY, [endpoints, configs], wildcards=OWN_NAMES),
                 Statement(
-                    "TagEndpoints",
-                    TAG,
+                    "UseEndpoints",
+                    [*USE_ENDPOINTS, *USE_CONFIGS],
                     [endpoints, configs],
-                    conditions={"Null": {"sagemaker:TaggingAction": "false"}},
+                    conditions=tagged,
                     wildcards=OWN_NAMES,
                 ),
+                tag_what_is_made([endpoints, configs]),
+                Statement("LookAtModels", LOOK_AT, models, conditions=tagged, wildcards=OWN_NAMES),
+                *look_at_models(scope, team),
+                Statement("FindEndpoints", FIND_ENDPOINTS, wildcards=NO_RESOURCE),
+                Statement("LookUpTheKey", LOOK_UP_KEY, [volume_key]),
                 Statement(
-                    "LookAtModels",
-                    [*LOOK_AT_MODELS, *DESCRIBE_VERSIONS],
-                    [own_models, *models_of(scope, team)],
-                    wildcards=OWN_NAMES,
+                    "EncryptVolumes",
+                    LEND_KEY,
+                    [volume_key],
+                    conditions={"Bool": {"kms:GrantIsForAWSResource": "true"}},
                 ),
-                Statement("FindEndpoints", [*FIND_ENDPOINTS, *FIND_MODELS], wildcards=NO_RESOURCE),
             ],
         )

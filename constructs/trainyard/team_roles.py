@@ -10,8 +10,9 @@ from trainyard.account_role import AccountRole, named_roles, roles_of_team
 from trainyard.guardrails import Allowed, NetworkGuardrails
 from trainyard.sagemaker_actions import APPROVAL, NETWORK_ISOLATION, Protection
 from trainyard.service_role import ServiceRole
-from trainyard.team_delivery import EDIT_VERSIONS, TeamApproval, TeamDelivery
 from trainyard.team_deployment import TeamDeployment
+from trainyard.team_people import TeamPeople
+from trainyard.team_registry import EDIT_VERSIONS, TeamApproval
 from trainyard.team_work import SUBMIT, TeamWork
 
 
@@ -63,16 +64,9 @@ class TeamRoles(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self._team, self._boundary = team, boundary
+        tags = {"Environment": environment, "Team": team}
         self.job_role = self._service_role("Job", data)
-        work = TeamWork(
-            self,
-            "Work",
-            team=team,
-            tags={"Environment": environment, "Team": team},
-            job_role=self.job_role,
-            mlflow_app=mlflow_app,
-            presigned_urls_from=allowed.presigned_urls_from,
-        ).arn
+        work = TeamWork(self, "Work", team=team, tags=tags, job_role=self.job_role).arn
         submit = [network_guardrails, *guardrails, *data, work]
         exception_role = None
         if exception:
@@ -91,23 +85,26 @@ class TeamRoles(Construct):
                 SUBMIT,
                 f"The environment file lifts it until {exception.until}; from then on IAM denies it",
             )
-        delivery = TeamDelivery(
+        people = TeamPeople(
             self,
-            "Delivery",
+            "People",
             team=team,
+            tags=tags,
             pipeline_role=self._service_role("Pipeline", submit),
             exception_role=exception_role.arn if exception_role else None,
+            mlflow_app=mlflow_app,
+            presigned_urls_from=allowed.presigned_urls_from,
         ).arn
-        self.policies = [*submit, delivery]
+        self.policies = [*submit, people]
 
         if approvers:
             approval = TeamApproval(self, "Approval", team=team).arn
             approver = self._role_of_others("Approver", approvers, [approval], "Approves the model versions of")
-            _answer(approver, APPROVAL, EDIT_VERSIONS, "To approve is what the role is for, and it makes no model")
+            _answer(approver, APPROVAL, EDIT_VERSIONS, "To approve is what the role is for, and it makes no version")
         if deployers:
-            deployment = TeamDeployment(self, "Deployment", team=team).arn
-            policies = [network_guardrails, *guardrails, *data, deployment]
-            self._role_of_others("Deployer", deployers, policies, "Puts approved models behind endpoints for")
+            deployment = TeamDeployment(self, "Deployment", team=team, tags=tags, volume_key=allowed.volume_key).arn
+            policies = [network_guardrails, *guardrails, deployment]
+            self._role_of_others("Deployer", deployers, policies, "Puts models behind endpoints for")
 
     def _service_role(self, name: str, policies: Sequence[str]) -> str:
         return ServiceRole(

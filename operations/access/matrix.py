@@ -1,8 +1,9 @@
 """The access matrix: requests of every role, and whether IAM should allow them.
 
-It is made from what is meant: the table of SageMaker's actions (``trainyard.sagemaker_actions``), what each kind of
-role is for (``roles``), and the environment's own resources (``values``). No policy is read for it, so that it can be
-held against them: by the evaluator, and by IAM's own simulator.
+It is made from the table of SageMaker's actions (``trainyard.sagemaker_actions``), what each kind of role is for
+(``roles``), and the environment's own resources (``values``). No policy is read for it, so that it can be held against
+them: by the evaluator, and by IAM's own simulator. Which actions a kind of role has it takes from where the policies
+take them; that none of these is one too many, tests/stacks/test_escalation.py shows.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,10 +14,12 @@ from operations.access.roles import Role
 from operations.access.values import SOMEBODY, Platform, Said, Values
 from policies.evaluator import Value
 from trainyard.instances import has_local_storage
+from trainyard.runtime_policy import ASK_ENDPOINTS
 from trainyard.sagemaker_actions import (
     CONDITION_KEYS,
     FORBIDDEN,
     KEY_TYPES,
+    NETWORK_ISOLATION,
     PRESIGNED,
     PROTECTIONS,
     VOLUME_KEYS,
@@ -24,18 +27,32 @@ from trainyard.sagemaker_actions import (
     Key,
     Protection,
 )
-from trainyard.team_delivery import DEFINE_PIPELINES, DESCRIBE_VERSIONS, EDIT_VERSIONS, REGISTER, RUN_PIPELINES, TAKE_ON
-from trainyard.team_deployment import CONFIGURE, DEPLOY
+from trainyard.team_deployment import CONFIGURE, DEPLOY, USE_CONFIGS, USE_ENDPOINTS
+from trainyard.team_people import (
+    DEFINE_PIPELINES,
+    FOLLOW_EXECUTIONS,
+    OPEN_NOTEBOOKS,
+    TAKE_ON,
+    USE_NOTEBOOKS,
+    USE_PIPELINES,
+)
+from trainyard.team_registry import (
+    DESCRIBE_GROUPS,
+    DESCRIBE_VERSIONS,
+    EDIT_VERSIONS,
+    REGISTER_GROUPS,
+    REGISTER_VERSIONS,
+)
 from trainyard.team_studio import USE_APPS, USE_SPACES, private_space, shared_space
-from trainyard.team_work import OPEN_NOTEBOOKS, PASS_ROLE, SUBMIT_WITH_MODEL, USE_NOTEBOOKS, WORK
+from trainyard.team_work import PASS_ROLE, SUBMIT_WITH_MODEL, WORK
 
 NAMED_BY_TEAM: Mapping[str, tuple[str, ...]] = {
     **{work.resource: (f"sagemaker:{work.submit}", *(f"sagemaker:{each}" for each in work.follow)) for work in WORK},
-    "pipeline": (*DEFINE_PIPELINES, *RUN_PIPELINES),
-    "model-package-group": (REGISTER[0], DESCRIBE_VERSIONS[0]),
-    "model-package": (*REGISTER[1:], *DESCRIBE_VERSIONS[1:], *EDIT_VERSIONS),
-    "endpoint-config": (*CONFIGURE, *(each for each in DEPLOY if each.endswith("EndpointConfig"))),
-    "endpoint": tuple(each for each in DEPLOY if not each.endswith("EndpointConfig")),
+    "pipeline": (*DEFINE_PIPELINES, *USE_PIPELINES, *FOLLOW_EXECUTIONS),
+    "model-package-group": (*REGISTER_GROUPS, *DESCRIBE_GROUPS),
+    "model-package": (*REGISTER_VERSIONS, *DESCRIBE_VERSIONS, *EDIT_VERSIONS),
+    "endpoint-config": (*CONFIGURE, *USE_CONFIGS),
+    "endpoint": (*DEPLOY, *USE_ENDPOINTS, *ASK_ENDPOINTS),
 }
 """Resource type to the actions on what a team names after itself."""
 
@@ -47,7 +64,7 @@ OF_STUDIO: Mapping[str, str] = {
 }
 
 OF_NOBODY: Mapping[str, tuple[str, ...]] = {
-    "training-job": ("UpdateTrainingJob",),
+    "training-job": ("UpdateTrainingJob", "DeleteTags"),
     "automl-job": ("CreateAutoMLJob", "CreateAutoMLJobV2"),
     "job": ("CreateJob",),
     "labeling-job": ("CreateLabelingJob",),
@@ -60,17 +77,20 @@ OF_NOBODY: Mapping[str, tuple[str, ...]] = {
     "domain": ("CreateDomain", "UpdateDomain"),
     "user-profile": ("CreateUserProfile", "UpdateUserProfile"),
     "cluster": ("CreateCluster", "UpdateCluster"),
-    "training-job/": ("DeleteTags",),
     "model-package-group": ("PutModelPackageGroupPolicy",),
     "algorithm": ("CreateAlgorithm",),
 }
 """Resource type to actions that no kind of role has."""
 
+
+def named(type_: str) -> str:
+    """What a resource of a type is called; a model package is a version in a group."""
+    return f"{type_}/{{team}}-a" + ("/1" if type_ == "model-package" else "")
+
+
 RESOURCES: Mapping[str, str] = {
-    **{
-        f"sagemaker:{action}": f"{type_.rstrip('/')}/{{team}}-a" for type_, all_ in OF_NOBODY.items() for action in all_
-    },
-    **{action: f"{type_}/{{team}}-a" for type_, actions in NAMED_BY_TEAM.items() for action in actions},
+    **{f"sagemaker:{action}": f"{type_}/{{team}}-a" for type_, all_ in OF_NOBODY.items() for action in all_},
+    **{action: named(type_) for type_, actions in NAMED_BY_TEAM.items() for action in actions},
     **dict.fromkeys((*USE_NOTEBOOKS, *OPEN_NOTEBOOKS), "notebook-instance/some-instance"),
     **OF_STUDIO,
 }
@@ -243,15 +263,15 @@ class _Requests:
             yield from self._without_volume_key()
         else:
             optional = action in protection.optional
-            yield from self._dated(key, _Change(f"without {name}", {key: None, **space}, allowed=optional))
+            yield from self._dated(protection, _Change(f"without {name}", {key: None, **space}, allowed=optional))
         if protection.demand is Demand.GIVEN:
             return
         for word, value in self._values.also.get(key, {}).items():
             yield _Change(f"with {name} {word}", {key: value}, allowed=True)
-        if self._until and key is Key.NETWORK_ISOLATION:
+        if self._until and protection is NETWORK_ISOLATION:
             yield _Change(f"isolated, at {self._until}", {NOW: f"{self._until}T00:00:00Z"}, allowed=True)
         for what, value in self._wrong(key):
-            yield from self._dated(key, _Change(what, {key: value, **space}, allowed=False))
+            yield from self._dated(protection, _Change(what, {key: value, **space}, allowed=False))
             if protection.in_private_spaces:
                 yield _Change(f"{what}, in a shared space", {key: value, Key.SHARING_TYPE: "Shared"}, allowed=True)
         if protection.in_private_spaces:
@@ -262,9 +282,9 @@ class _Requests:
             for word, value in self._values.wrong[key].items():
                 yield _Change(f"with {name} {word} among good ones", {key: [*right, str(value)]}, allowed=False)
 
-    def _dated(self, key: Key, change: _Change) -> Iterator[_Change]:
+    def _dated(self, protection: Protection, change: _Change) -> Iterator[_Change]:
         """A change, and for the role whose jobs need no isolation once before the end of that and twice after it."""
-        if not self._until or key is not Key.NETWORK_ISOLATION or change.allowed:
+        if not self._until or protection is not NETWORK_ISOLATION or change.allowed:
             yield change
             return
         end = date.fromisoformat(self._until)
@@ -324,7 +344,7 @@ class _Requests:
     def _tagging(self) -> Iterator[Case]:
         kind, action = self._role.kind, "sagemaker:AddTags"
         for type_ in TAGGABLE:
-            pattern = OF_STUDIO["sagemaker:CreateApp"] if type_ == "app" else f"{type_}/{{team}}-a"
+            pattern = OF_STUDIO["sagemaker:CreateApp"] if type_ == "app" else named(type_)
             meant = type_ in kind.tags
             yield self._case(action, _Change(f"on a new {type_}", {}, meant), pattern)
             if meant:

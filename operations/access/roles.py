@@ -8,25 +8,38 @@ from typing import Any
 from operations.access.resources import Resource
 from operations.assembly import Json
 from trainyard.audit_policy import SEE
-from trainyard.team_delivery import (
+from trainyard.runtime_policy import ASK_ENDPOINTS
+from trainyard.team_deployment import CONFIGURE, DEPLOY, FIND_ENDPOINTS, LOOK_AT, USE_CONFIGS, USE_ENDPOINTS
+from trainyard.team_people import (
     DEFINE_PIPELINES,
+    FIND,
+    FOLLOW_EXECUTIONS,
+    OPEN_NOTEBOOKS,
+    USE_NOTEBOOKS,
+    USE_PIPELINES,
+)
+from trainyard.team_registry import (
+    DESCRIBE_GROUPS,
     DESCRIBE_VERSIONS,
     EDIT_VERSIONS,
     FIND_MODELS,
-    REGISTER,
-    RUN_PIPELINES,
+    REGISTER_GROUPS,
+    REGISTER_VERSIONS,
 )
-from trainyard.team_deployment import CONFIGURE, DEPLOY, FIND_ENDPOINTS, LOOK_AT_MODELS
 from trainyard.team_studio import LOOK_AROUND, USE_APPS, USE_SPACES
-from trainyard.team_work import FIND, FOLLOW, OPEN_NOTEBOOKS, SUBMIT, SUBMIT_WITH_MODEL, USE_NOTEBOOKS, WORK
+from trainyard.team_work import FOLLOW, SUBMIT, SUBMIT_WITH_MODEL, WORK
 
-WORKING = (*SUBMIT, *SUBMIT_WITH_MODEL, *FOLLOW, *FIND, *USE_NOTEBOOKS, *OPEN_NOTEBOOKS)
-DELIVERING = (*DEFINE_PIPELINES, *RUN_PIPELINES, *REGISTER, *DESCRIBE_VERSIONS, *FIND_MODELS)
-BY_TAG = (*FOLLOW, *USE_NOTEBOOKS, *OPEN_NOTEBOOKS)
+WORKING = (*SUBMIT, *SUBMIT_WITH_MODEL, *FOLLOW, *REGISTER_GROUPS, *REGISTER_VERSIONS, *ASK_ENDPOINTS)
+LOOKING_AT_MODELS = (*DESCRIBE_GROUPS, *DESCRIBE_VERSIONS, *FIND_MODELS)
+OF_PEOPLE = (
+    *(*DEFINE_PIPELINES, *USE_PIPELINES, *FOLLOW_EXECUTIONS, *LOOKING_AT_MODELS),
+    *(*FIND, *USE_NOTEBOOKS, *OPEN_NOTEBOOKS),
+)
+BY_TAG = (*FOLLOW, *USE_PIPELINES, *USE_NOTEBOOKS, *OPEN_NOTEBOOKS)
 STUDIO = (*USE_APPS, *USE_SPACES, *LOOK_AROUND)
 
-TAGS_WORK = tuple(work.resource for work in WORK)
-TAGS_DELIVERY = (*TAGS_WORK, "pipeline", "model-package-group", "model-package")
+TAGS_WORK = (*(work.resource for work in WORK), "model-package-group")
+TAGS_OF_PEOPLE = (*TAGS_WORK, "pipeline")
 
 
 @dataclass(frozen=True)
@@ -58,9 +71,9 @@ KINDS = (
     Kind(
         "Person",
         r"(?P<stack>Team-(?P<team>.+))/Member-(?P<member>.+)/Role",
-        may=(*WORKING, *DELIVERING, *STUDIO),
+        may=(*WORKING, *OF_PEOPLE, *STUDIO),
         by_tag=BY_TAG,
-        tags=(*TAGS_DELIVERY, "app"),
+        tags=(*TAGS_OF_PEOPLE, "app"),
         passes=("Job", "Pipeline"),
         takes_on=("WithoutIsolation",),
         guarded=True,
@@ -68,9 +81,9 @@ KINDS = (
     Kind(
         "Notebook",
         r"(?P<stack>Team-(?P<team>.+))/NotebookRole",
-        may=(*WORKING, *DELIVERING),
+        may=(*WORKING, *OF_PEOPLE),
         by_tag=BY_TAG,
-        tags=TAGS_DELIVERY,
+        tags=TAGS_OF_PEOPLE,
         passes=("Job", "Pipeline"),
         takes_on=("WithoutIsolation",),
         guarded=True,
@@ -90,16 +103,17 @@ KINDS = (
     Kind(
         "Deployer",
         r"(?P<stack>Team-(?P<team>.+))/Roles/Deployer",
-        may=(*DEPLOY, *CONFIGURE, *LOOK_AT_MODELS, *DESCRIBE_VERSIONS, *FIND_ENDPOINTS, *FIND_MODELS),
+        may=(*CONFIGURE, *DEPLOY, *USE_ENDPOINTS, *USE_CONFIGS, *LOOK_AT, *LOOKING_AT_MODELS, *FIND_ENDPOINTS),
+        by_tag=(*USE_ENDPOINTS, *USE_CONFIGS, *LOOK_AT),
         tags=("endpoint", "endpoint-config"),
         guarded=True,
     ),
     Kind(
         "Approver",
         r"(?P<stack>Team-(?P<team>.+))/Roles/Approver",
-        may=(*DESCRIBE_VERSIONS, *EDIT_VERSIONS, *FIND_MODELS),
+        may=(*LOOKING_AT_MODELS, *EDIT_VERSIONS),
     ),
-    Kind("Job", r"(?P<stack>Team-(?P<team>.+))/Roles/JobRole"),
+    Kind("Job", r"(?P<stack>Team-(?P<team>.+))/Roles/JobRole", may=ASK_ENDPOINTS),
     Kind("BatchJob", r"(?P<stack>Team-(?P<team>.+))/BatchJobRole"),
     Kind("BatchHost", r"(?P<stack>Access)/BatchHosts/Role"),
     Kind(

@@ -16,8 +16,9 @@ from trainyard.notebook_lifecycle import NotebookLifecycle, NotebookScripts, Scr
 from trainyard.permissions_boundary import PermissionsBoundary
 from trainyard.runtime_policy import RuntimePolicy
 from trainyard.team_batch import TeamBatch
-from trainyard.team_delivery import TeamApproval, TeamDelivery
 from trainyard.team_deployment import TeamDeployment
+from trainyard.team_people import TeamPeople
+from trainyard.team_registry import TeamApproval
 from trainyard.team_repository import TeamRepository
 from trainyard.team_studio import TeamStudio
 from trainyard.team_work import TeamWork
@@ -160,10 +161,11 @@ def _add_policies(stack: Stack, folder: Path) -> None:
     FolderPolicy(stack, "Folders", own=folders, shared=folders, key=KEY, further=repository.use())
     RuntimePolicy(stack, "Runtime", team="vision", subnets=["subnet-0a"], security_groups=["sg-0a"], volume_key=KEY)
     tags = {"Team": "vision"}
-    TeamWork(stack, "Work", team="vision", tags=tags, job_role=ROLE, mlflow_app="arn:aws:sagemaker:::mlflow-app/a")
-    TeamDelivery(stack, "Delivery", team="vision", pipeline_role=ROLE, exception_role=ROLE)
+    TeamWork(stack, "Work", team="vision", tags=tags, job_role=ROLE)
+    app = "arn:aws:sagemaker:::mlflow-app/a"
+    TeamPeople(stack, "People", team="vision", tags=tags, pipeline_role=ROLE, exception_role=ROLE, mlflow_app=app)
     TeamApproval(stack, "Approval", team="vision")
-    TeamDeployment(stack, "Deployment", team="vision")
+    TeamDeployment(stack, "Deployment", team="vision", tags=tags, volume_key=KEY)
     TeamStudio(stack, "Studio", shared_space="vision-shared")
     queue = "arn:aws:batch:eu-west-1:111111111111:job-queue/spot"
     TeamBatch(

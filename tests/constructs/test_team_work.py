@@ -1,7 +1,5 @@
 """What people of one team may do with SageMaker's jobs, asked of an evaluator of policies."""
 
-from typing import Any
-
 import pytest
 from aws_cdk import App, Stack
 from aws_cdk.assertions import Template
@@ -11,14 +9,12 @@ from tests.support import Json, documents
 from trainyard.team_work import WORK, TeamWork
 
 SAGEMAKER = "arn:aws:sagemaker:eu-west-1:111111111111"
-STREAMS = "arn:aws:logs:eu-west-1:111111111111:log-group:/aws/sagemaker"
 JOB_ROLE = "arn:aws:iam::111111111111:role/vision-jobs"
 
 TAGS = {"Environment": "prod", "Team": "vision"}
 REQUEST_TAGS = {f"aws:RequestTag/{key}": value for key, value in TAGS.items()}
 MODEL = {"sagemaker:ModelArn": f"{SAGEMAKER}:model/vision-a"}
 RESOURCE_TAGS = {f"aws:ResourceTag/{key}": value for key, value in TAGS.items()}
-OPEN = "CreatePresignedNotebookInstanceUrl"
 STRANGERS = ["language-a", "visionary-a", "vision", "a-vision-b"]
 
 SUBMIT = [(work.submit, work.resource) for work in WORK]
@@ -40,6 +36,35 @@ def test_work_is_submitted_under_the_teams_name(policy: Json, action: str, kind:
 @pytest.mark.parametrize("name", STRANGERS)
 def test_work_is_not_submitted_under_another_name(policy: Json, action: str, kind: str, name: str) -> None:
     assert not _allows(policy, f"sagemaker:{action}", f"{SAGEMAKER}:{kind}/{name}", MODEL)
+
+
+@pytest.mark.parametrize(("action", "kind"), SUBMIT)
+def test_a_pipeline_submits_by_steps_of_the_teams_name(policy: Json, action: str, kind: str) -> None:
+    own, other = (f"{SAGEMAKER}:{kind}/pipelines-x1y2-{team}-train-z3" for team in ("vision", "language"))
+    context = {"sagemaker:ModelArn": f"{SAGEMAKER}:model/pipelines-x1y2-vision-make-z3"}
+    assert _allows(policy, f"sagemaker:{action}", own, context)
+    assert not _allows(policy, f"sagemaker:{action}", other, context)
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "allowed"),
+    [
+        ("CreateModelPackageGroup", "model-package-group/vision-a", True),
+        ("CreateModelPackageGroup", "model-package-group/language-a", False),
+        ("CreateModelPackage", "model-package-group/vision-a", True),
+        ("CreateModelPackage", "model-package/vision-a/1", True),
+        ("CreateModelPackage", "model-package/language-a/1", False),
+        # In no group it has no version and nobody to approve it, and its validation runs a job.
+        ("CreateModelPackage", "model-package/vision-a", False),
+        # What is behind an approved version must stay what was approved.
+        ("UpdateModelPackage", "model-package/vision-a/1", False),
+        ("DeleteModelPackage", "model-package/vision-a/1", False),
+    ],
+)
+def test_versions_of_models_are_registered_in_groups_of_the_team(
+    policy: Json, action: str, resource: str, allowed: bool
+) -> None:
+    assert _allows(policy, f"sagemaker:{action}", f"{SAGEMAKER}:{resource}") is allowed
 
 
 @pytest.mark.parametrize(("action", "kind"), FOLLOW)
@@ -81,33 +106,6 @@ def test_nothing_of_others_is_tagged(policy: Json) -> None:
     assert not _allows(policy, "sagemaker:AddTags", f"{SAGEMAKER}:training-job/language-a", context)
 
 
-@pytest.mark.parametrize(
-    "action",
-    [
-        *("ListTrainingJobs", "ListHyperParameterTuningJobs", "ListProcessingJobs", "ListTransformJobs", "ListModels"),
-        *("ListNotebookInstances", "ListDomains", "ListUserProfiles", "ListSpaces", "ListApps"),
-    ],
-)
-def test_names_are_listed(policy: Json, action: str) -> None:
-    assert _allows(policy, f"sagemaker:{action}")
-
-
-@pytest.mark.parametrize("group", ["TrainingJobs", "ProcessingJobs", "TransformJobs"])
-def test_the_logs_of_the_teams_jobs_are_read_and_no_others(policy: Json, group: str) -> None:
-    assert _allows(policy, "logs:GetLogEvents", f"{STREAMS}/{group}:log-stream:vision-a/algo-1")
-    assert not _allows(policy, "logs:GetLogEvents", f"{STREAMS}/{group}:log-stream:language-a/algo-1")
-
-
-@pytest.mark.parametrize("group", ["studio", "NotebookInstances", "Endpoints/vision-a"])
-def test_logs_that_are_not_of_jobs_are_not_read(policy: Json, group: str) -> None:
-    assert not _allows(policy, "logs:GetLogEvents", f"{STREAMS}/{group}:log-stream:vision-a")
-
-
-@pytest.mark.parametrize("action", ["logs:FilterLogEvents", "logs:StartQuery", "logs:GetLogRecord"])
-def test_a_whole_log_is_not_searched(policy: Json, action: str) -> None:
-    assert not _allows(policy, action, f"{STREAMS}/TrainingJobs")
-
-
 def test_the_job_role_is_passed_to_sagemaker(policy: Json) -> None:
     assert _allows(policy, "iam:PassRole", JOB_ROLE, {"iam:PassedToService": "sagemaker.amazonaws.com"})
 
@@ -125,49 +123,11 @@ def test_no_other_role_is_passed(policy: Json, role: str) -> None:
     assert not _allows(policy, "iam:PassRole", f"arn:aws:iam::111111111111:role/{role}", context)
 
 
-@pytest.mark.parametrize("action", ["DescribeNotebookInstance", "StartNotebookInstance", "StopNotebookInstance"])
-def test_the_teams_notebooks_are_started_and_stopped(policy: Json, action: str) -> None:
-    assert _allows(policy, f"sagemaker:{action}", f"{SAGEMAKER}:notebook-instance/exploration-x", RESOURCE_TAGS)
-
-
-@pytest.mark.parametrize("key", TAGS)
-@pytest.mark.parametrize("value", ["another", None])
-@pytest.mark.parametrize("action", ["DescribeNotebookInstance", "StartNotebookInstance", "StopNotebookInstance"])
-def test_the_notebooks_of_others_are_not(policy: Json, action: str, key: str, value: str | None) -> None:
-    context = _changed(RESOURCE_TAGS, key, value)
-    assert not _allows(policy, f"sagemaker:{action}", f"{SAGEMAKER}:notebook-instance/exploration-x", context)
-
-
-@pytest.mark.parametrize(("vpc", "allowed"), [("vpc-0a", True), ("vpc-99", False), (None, False)])
-def test_a_notebook_of_the_team_is_opened_from_the_vpc(vpc: str | None, allowed: bool) -> None:
-    policy = _policy(presigned_urls_from="vpc-0a")
-    context = RESOURCE_TAGS | ({"aws:SourceVpc": vpc} if vpc else {})
-    assert _allows(policy, f"sagemaker:{OPEN}", f"{SAGEMAKER}:notebook-instance/exploration-x", context) is allowed
-
-
-def test_a_notebook_is_opened_from_anywhere_if_the_file_says_so(policy: Json) -> None:
-    assert _allows(policy, f"sagemaker:{OPEN}", f"{SAGEMAKER}:notebook-instance/exploration-x", RESOURCE_TAGS)
-
-
-@pytest.mark.parametrize("key", TAGS)
-def test_a_notebook_of_others_is_not_opened(key: str) -> None:
-    policy = _policy(presigned_urls_from="vpc-0a")
-    context = {**_changed(RESOURCE_TAGS, key, "another"), "aws:SourceVpc": "vpc-0a"}
-    assert not _allows(policy, f"sagemaker:{OPEN}", f"{SAGEMAKER}:notebook-instance/exploration-x", context)
-
-
-@pytest.mark.parametrize("action", ["CallMlflowAppApi", "DescribeMlflowApp"])
-def test_experiments_are_recorded_in_the_one_app(action: str) -> None:
-    policy = _policy(mlflow_app=f"{SAGEMAKER}:mlflow-app/app-1")
-    assert _allows(policy, f"sagemaker:{action}", f"{SAGEMAKER}:mlflow-app/app-1")
-    assert not _allows(policy, f"sagemaker:{action}", f"{SAGEMAKER}:mlflow-app/app-2")
-
-
 @pytest.mark.parametrize(
     "action",
     [
         *("CreateNotebookInstance", "UpdateNotebookInstance", "DeleteNotebookInstance"),
-        *("CreatePresignedDomainUrl", "CreateEndpoint", "CreateAutoMLJob", "CallMlflowAppApi"),
+        *("CreatePresignedDomainUrl", "CreateEndpoint", "CreateAutoMLJob"),
         *("UpdateTrainingJob", "DeleteTags", "CreatePipeline", "CreateTrainingPlan", "CreateAlgorithm"),
     ],
 )
@@ -176,9 +136,9 @@ def test_nothing_else_is_allowed(policy: Json, action: str) -> None:
         assert not _allows(policy, f"sagemaker:{action}", resource, REQUEST_TAGS | RESOURCE_TAGS)
 
 
-def _policy(**further: Any) -> Json:
+def _policy() -> Json:
     stack = Stack(App(), "Test")
-    TeamWork(stack, "Work", team="vision", tags=TAGS, job_role=JOB_ROLE, **further)
+    TeamWork(stack, "Work", team="vision", tags=TAGS, job_role=JOB_ROLE)
     (document,) = documents(Template.from_stack(stack)).values()
     return document
 

@@ -12,8 +12,8 @@ from tests.operations.access_cases import Access
 from tests.support import Assembly, environment_with, synthesize
 from trainyard.permissions_boundary import OF_THIS_ACCOUNT, WITHOUT_RESOURCE_ACCOUNT
 from trainyard.sagemaker_actions import CONDITION_KEYS, PROTECTIONS, Key, Protection
-from trainyard.team_delivery import TAKE_ON
-from trainyard.team_work import PASS_ROLE, RECORD
+from trainyard.team_people import RECORD, TAKE_ON
+from trainyard.team_work import PASS_ROLE
 
 ASKED = [
     (kind, action)

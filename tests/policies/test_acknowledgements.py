@@ -15,6 +15,7 @@ from tests.conftest import SHIPPED
 from tests.support import Assembly, Json
 from trainyard.instances import has_local_storage
 from trainyard.runtime_policy import LOG_GROUPS
+from trainyard.team_work import names_of
 
 ACKNOWLEDGED = cdk.Validations.ACKNOWLEDGED_RULES_METADATA_KEY
 
@@ -99,8 +100,9 @@ def _in_own_folder(given: Acknowledged) -> bool:
 
 
 def _named_after_the_team(given: Acknowledged) -> bool:
+    """What the team names, or a pipeline after a step that the team named."""
     team = given.stack.removeprefix("team-")
-    return given.named.endswith((f"/{team}-*", f":log-stream:{team}-*")) and given.named.count("*") == 1
+    return bool(re.search(rf"[/:](log-stream:)?(pipelines-\*-)?{team}-\*(/\*)?$", given.named))
 
 
 def _ends_in(*kinds: str) -> Callable[[Acknowledged], bool]:
@@ -148,7 +150,7 @@ def _is_a_stream_of_its_own(given: Acknowledged) -> bool:
     """Of the team, or in the log of what no job of a team can write to."""
     log = given.named.partition(":log-group:/aws/sagemaker/")[2]
     team = given.stack.removeprefix("team-")
-    own = {f"{group}:log-stream:{team}-*" for group in LOG_GROUPS} | {f"Endpoints/{team}-*"}
+    own = {f"{group}:log-stream:{name}" for group in LOG_GROUPS for name in names_of(team)} | {f"Endpoints/{team}-*"}
     return log in own | {"studio:log-stream:*", "NotebookInstances:log-stream:*"}
 
 
@@ -206,6 +208,8 @@ TRUE: dict[str, Callable[[Acknowledged], bool]] = {
     ),
     "An instance gets its name when": _limited_by("StringEquals", "aws:ResourceTag/Team"),
     "A job gets its id when it is submitted; a definition": _is_a_job_or_own_definition,
+    "Its groups are named when they are made": _named_after_the_team,
+    "An endpoint gets its name when": _named_after_the_team,
     "The apps of these two spaces": _ends_in("-private/*", "-shared/*"),
     "The interface gets its id": _ends_in(":network-interface/*"),
     "AWS takes the group for the resource here": _is_a_group_of_sagemaker,

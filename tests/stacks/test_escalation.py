@@ -116,7 +116,7 @@ OTHER_WORK = (
     *_each("sagemaker", "CreateCluster UpdateCluster UpdateClusterSoftware CreateCompilationJob CreateAlgorithm"),
     *_each("sagemaker", "CreateInferenceRecommendationsJob CreateInferenceExperiment CreateEdgePackagingJob"),
     *_each("sagemaker", "CreateFeatureGroup CreateFlowDefinition CreateProject PutModelPackageGroupPolicy"),
-    *_each("sagemaker", "CreateInferenceComponent CreateOptimizationJob CreateTrainingPlan InvokeEndpoint"),
+    *_each("sagemaker", "CreateInferenceComponent CreateOptimizationJob CreateTrainingPlan"),
 )
 # These begin with what a role may do; a role that is not meant for them must not be passed.
 WITH_A_ROLE = tuple(
