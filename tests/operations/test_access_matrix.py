@@ -15,6 +15,8 @@ from trainyard.sagemaker_actions import CONDITION_KEYS, PROTECTIONS, Key, Protec
 from trainyard.team_people import RECORD, TAKE_ON
 from trainyard.team_work import PASS_ROLE
 
+pytestmark = pytest.mark.slow
+
 ASKED = [
     (kind, action)
     for kind in KINDS

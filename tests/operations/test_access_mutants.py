@@ -16,6 +16,8 @@ from tests.operations.access_cases import EVERYTHING, Access, request_of
 from tests.support import Assembly, Json
 from trainyard.sagemaker_actions import Key
 
+pytestmark = pytest.mark.slow
+
 SWAPS: dict[str, tuple[str, ...]] = {
     "BoolIfExists": ("Bool",),
     "Bool": ("BoolIfExists",),

@@ -23,6 +23,8 @@ from policies.evaluator import Decision, Request, decide, plain
 from tests.support import Assembly, Json, environment_with
 from trainyard.sagemaker_actions import NETWORK_ISOLATION
 
+pytestmark = pytest.mark.slow
+
 LOCAL = load("local")
 DECISIONS = {
     Decision.ALLOWED: "allowed",

@@ -24,6 +24,8 @@ from policies.evaluator import Decision, Request, decide
 from tests.support import Assembly, Json
 from trainyard.sagemaker_actions import CONDITION_KEYS, FORBIDDEN, Key
 
+pytestmark = pytest.mark.slow
+
 SAGEMAKER = "sagemaker.amazonaws.com"
 SERVICES = (
     *(SAGEMAKER, "ecs-tasks.amazonaws.com", "ec2.amazonaws.com", "lambda.amazonaws.com", "glue.amazonaws.com"),
