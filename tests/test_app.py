@@ -11,6 +11,8 @@ import pytest
 from environments.loading import ROOT
 from tests.support import text_of
 
+pytestmark = pytest.mark.slow
+
 APP = ROOT / "app.py"
 
 
@@ -37,7 +39,6 @@ def test_without_a_choice_it_synthesises_dev(tmp_path: Path) -> None:
     assert manifest["artifacts"]["Network"]["properties"]["stackName"] == "trainyard-dev-network"
 
 
-@pytest.mark.slow
 def test_two_synths_in_different_folders_and_surroundings_give_the_same_bytes(tmp_path: Path) -> None:
     here, there = tmp_path / "here", tmp_path / "there" / "deeper"
     for folder in (here, there):

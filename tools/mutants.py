@@ -1,8 +1,8 @@
 """Takes one control away at a time and shows which test notices: ``python -m tools.mutants``.
 
-Each mutant is a small change to the code, made in a copy of the checkout, on which the tests of seconds run: those that
-mirror the changed file first, and the others if these notice nothing. A mutant that no test notices is reported and
-makes the exit code 1.
+Each mutant is a small change to the code, made in a copy of the checkout, on which tests run: those that mirror the
+changed file first, and all of those that take seconds if these notice nothing. A mutant that no test notices is
+reported and makes the exit code 1.
 """
 
 import os
@@ -78,10 +78,10 @@ def _mirroring(copy: Path, file: str) -> list[str]:
 
 
 def _failing(copy: Path, tests: list[str]) -> str | None:
-    """The first of ``tests``, or of all, that fails."""
+    """The first of ``tests``, or of all those of seconds, that fails."""
     result = subprocess.run(  # noqa: S603 (our own tests)
         [
-            *(sys.executable, "-m", "pytest", "-q", "-x", "-m", "not slow", *tests),
+            *(sys.executable, "-m", "pytest", "-q", "-x", *(tests or ("-m", "not slow"))),
             *(f"--deselect={each}" for each in NOTICES_EVERYTHING),
         ],
         cwd=copy,

@@ -20,6 +20,8 @@ import pytest
 
 from environments.loading import ROOT
 
+pytestmark = pytest.mark.slow
+
 SCRIPTS = ROOT / "lifecycle_scripts" / "notebook"
 REAL = (
     *("bash", "cat", "cp", "cut", "date", "env", "find", "flock", "grep", "head", "ln", "mkdir", "mv", "nohup"),
@@ -637,7 +639,6 @@ def wheel(folder: Path, name: str) -> None:
         archive.writestr(f"{info}/RECORD", "")
 
 
-@pytest.mark.slow
 def test_a_real_environment_has_the_packages(notebook: Notebook) -> None:
     notebook.put(f"{PREFIX}/requirements.txt", "trainyard_example==1.0\n")
     wheels = notebook.root / "s3" / PREFIX / "wheels"

@@ -4,8 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from environments.loading import ROOT
 from tools.policy_rules_page import EXAMPLE, page
+
+pytestmark = pytest.mark.slow
 
 
 def test_an_app_of_somebody_else_is_held_to_the_rules(tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ from environments.fields import Section, described
 from environments.loading import ROOT
 from tools.generate import GENERATED, sections
 
+pytestmark = pytest.mark.slow
+
 FIELDS: list[tuple[str, FieldInfo]] = [
     (f"{path}.{name}".lstrip("."), field)
     for path, model in sections("", Environment)
