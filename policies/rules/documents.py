@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from policies.rules.template import App, Json, Resource, is_known, listed
@@ -108,13 +109,18 @@ def identity_statements(app: App, role: Resource) -> Iterator[tuple[Resource, St
 def policies_of(app: App, role: Resource) -> list[Resource]:
     """The policies of the app that the role has, whether the role names the policy or the policy the role."""
     named = [app.target(each, role) for each in role.list("ManagedPolicyArns")]
-    naming = [
-        policy
-        for policy in app.of(MANAGED, INLINE)
-        if any(app.target(each, policy) is role for each in policy.list("Roles"))
-    ]
-    found = [each for each in named if each and each.type == MANAGED] + naming
+    found = [each for each in named if each and each.type == MANAGED] + _naming(app).get(role, [])
     return list(dict.fromkeys(found))
+
+
+@lru_cache(maxsize=1)
+def _naming(app: App) -> dict[Resource, list[Resource]]:
+    """Role to the policies that name it."""
+    found: dict[Resource, list[Resource]] = {}
+    for policy in app.of(MANAGED, INLINE):
+        for role in filter(None, (app.target(each, policy) for each in policy.list("Roles"))):
+            found.setdefault(role, []).append(policy)
+    return found
 
 
 def trust(role: Resource) -> list[Statement]:
