@@ -39,3 +39,8 @@ def place_of(scope: IConstruct) -> Place:
         )
         _PLACES[stack] = _PLACES[scope] = place
     return place
+
+
+def in_place_of(construct: IConstruct, scope: IConstruct) -> None:
+    """Says that a construct is where its scope is, for what there are many of: a call less for each."""
+    _PLACES[construct] = place_of(scope)

@@ -6,6 +6,7 @@ from aws_cdk import RemovalPolicy
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
+from trainyard.place import in_place_of
 from trainyard.security_groups import JUPYTER, SecurityGroup
 from trainyard.service_role import ServiceRole
 from trainyard.team_studio import private_space
@@ -55,6 +56,7 @@ class TeamMember(Construct):
         keep: bool,
     ) -> None:
         super().__init__(scope, construct_id)
+        in_place_of(self, scope)
         if len(security_groups) >= MAX_GROUPS:
             raise ValueError(
                 f"security_groups: {len(security_groups)} beside the own one, a profile takes {MAX_GROUPS}"
