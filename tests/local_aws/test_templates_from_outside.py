@@ -218,6 +218,7 @@ def _stored_items(aws: LocalAws, outputs: Outputs) -> None:
     assert found["Count"] == 1
     function = aws.client("lambda").get_function(FunctionName=outputs["FunctionArn"])
     assert function["Configuration"]["Environment"]["Variables"] == {"TABLE": outputs["Table"]}
+    assert function["Configuration"]["Runtime"] == "python3.12"
 
 
 def _stream(aws: LocalAws, outputs: Outputs) -> None:
