@@ -19,16 +19,15 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-import jmespath  # type: ignore[import-untyped]
 import yaml
 from botocore import xform_name
 from botocore.exceptions import ClientError
 from jmespath.exceptions import JMESPathError  # type: ignore[import-untyped]
-from jmespath.functions import Functions, signature  # type: ignore[import-untyped]
 from moto.core.utils import get_service_model
 
 from local_aws.clients import Clients
 from local_aws.errors import AwsError
+from local_aws.expressions import Functions, compiled, searching, takes
 from local_aws.front import Call, Front
 
 TABLE = Path(__file__).with_name("refusals.yaml")
@@ -120,7 +119,7 @@ def _read_row(row: dict[str, Any]) -> Refusal:
         *_BRACES.findall(row["code"] + row["message"]),
     ):
         try:
-            _compiled(expression)
+            compiled(expression)
         except JMESPathError as error:
             raise ValueError(f"refusals: {rule}: {expression!r} is no jmespath: {error}") from error
     operations = row["refuses"] if isinstance(row["refuses"], list) else [row["refuses"]]
@@ -189,16 +188,10 @@ class _Facts:
         return None if _lacks(parameters) else self._ask(ask.service, ask.operation, parameters)
 
     def search(self, expression: str) -> Any:
-        return _compiled(expression).search(self, options=_OPTIONS)
+        return _search(expression, self)
 
     def filled(self, text: str) -> str:
         return _BRACES.sub(lambda field: str(self.search(field[1])), text)
-
-
-@cache
-def _compiled(expression: str) -> Any:
-    # jmespath itself keeps fewer than the table has.
-    return jmespath.compile(expression)
 
 
 def _lacks(parameters: Any) -> bool:
@@ -212,23 +205,19 @@ def _lacks(parameters: Any) -> bool:
     return False
 
 
-class _Functions(Functions):  # type: ignore[misc]  # jmespath has no types
-    @signature({"types": ["array", "null"]}, {"types": ["array", "null"]})  # type: ignore[untyped-decorator]
-    def _func_missing(self, items: list[Any] | None, others: list[Any] | None) -> list[Any]:
-        return [each for each in items or () if each not in (others or ())]
-
-    @signature({"types": ["string"]})  # type: ignore[untyped-decorator]
+class _Functions(Functions):
+    @takes(["string"])
     def _func_squeezed(self, text: str) -> str:
         return "".join(text.split())
 
-    @signature({"types": ["string"]})  # type: ignore[untyped-decorator]
+    @takes(["string"])
     def _func_backwards(self, name: str) -> str:
         return ".".join(reversed(name.split(".")))
 
-    @signature({"types": []})  # type: ignore[untyped-decorator]
+    @takes([])
     def _func_key_of(self, ciphertext: bytes | None) -> str | None:
         # moto writes the id of the key, a UUID, before what it encrypts.
         return ciphertext[:36].decode("ascii", "replace") if ciphertext else None
 
 
-_OPTIONS = jmespath.Options(custom_functions=_Functions())
+_search = searching(_Functions)

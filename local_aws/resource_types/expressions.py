@@ -11,80 +11,66 @@ import re
 import secrets
 import string
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
-from functools import cache
-from typing import Any, TypeVar
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-import jmespath  # type: ignore[import-untyped]
-from jmespath import functions
+from local_aws.expressions import Functions, compiled, searching, takes
 
 Scope = Mapping[str, Any]
-_Function = TypeVar("_Function", bound=Callable[..., Any])
-_takes: Callable[..., Callable[[_Function], _Function]] = functions.signature
 
 
-class Functions(functions.Functions):  # type: ignore[misc]
+class _Functions(Functions):
     """What the tables need and JMESPath lacks."""
 
-    @_takes({"types": ["array", "null"]}, {"types": ["string"]}, {"types": []})
+    @takes(["array", "null"], ["string"], [])
     def _func_where(self, items: list[Any] | None, key: str, value: Any) -> list[Any]:
         """The items whose key has that value (a JMESPath filter cannot see the scope)."""
         return [each for each in items or () if value is not None and each.get(key) == value]
 
-    @_takes({"types": []})
+    @takes([])
     def _func_json(self, value: Any) -> str | None:
         """The JSON of a value; a text is JSON already."""
         return value if value is None or isinstance(value, str) else json.dumps(value)
 
-    @_takes({"types": ["string", "null"]})
+    @takes(["string", "null"])
     def _func_parsed(self, text: str | None) -> Any:
         """The value of a JSON text."""
         return None if text is None else json.loads(text)
 
-    @_takes({"types": ["string", "null"]}, {"types": ["string"]}, {"types": ["number"]})
+    @takes(["string", "null"], ["string"], ["number"])
     def _func_part(self, text: str | None, separator: str, index: int) -> str | None:
         """One part of a text such as an ARN."""
         return None if text is None else text.split(separator)[index]
 
-    @_takes({"types": ["array", "null"]}, {"types": ["array", "null"]})
-    def _func_missing(self, items: list[Any] | None, others: list[Any] | None) -> list[Any]:
-        """The items that the others lack."""
-        return [each for each in items or () if each not in (others or ())]
-
-    @_takes({"types": ["array", "null"]}, {"types": ["string"]})
+    @takes(["array", "null"], ["string"])
     def _func_permissions(self, rules: list[dict[str, Any]] | None, peer: str) -> list[dict[str, Any]]:
         """Rules of a security group in the shape of EC2's ``IpPermission``."""
         return [_permission(rule, peer) for rule in rules or ()]
 
-    @_takes({"types": ["string", "null"]}, {"types": ["string", "null"]})
+    @takes(["string", "null"], ["string", "null"])
     def _func_zip(self, code: str | None, runtime: str | None) -> bytes | None:
         """The archive that CloudFormation makes of a function's inline code."""
         return (
             None if code is None else _archive(f"index.{'py' if (runtime or '').startswith('python') else 'js'}", code)
         )
 
-    @_takes({"types": ["string", "null"]})
+    @takes(["string", "null"])
     def _func_decoded(self, text: str | None) -> str | None:
         """The text that a Base64 text stands for (boto3 encodes it again)."""
         return None if text is None else base64.b64decode(text).decode()
 
-    @_takes({"types": ["object", "null"]})
+    @takes(["object", "null"])
     def _func_password(self, wanted: dict[str, Any] | None) -> str | None:
         """The secret that ``GenerateSecretString`` asks for."""
         return None if wanted is None else _password(wanted)
 
-    @_takes({"types": ["string", "null"]})
+    @takes(["string", "null"])
     def _func_kebab(self, name: str | None) -> str | None:
         """``bucket-owner-full-control`` from ``BucketOwnerFullControl``."""
         return None if name is None else re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower()
 
 
-_OPTIONS = jmespath.Options(custom_functions=Functions())
-
-
-@cache
-def _compiled(expression: str) -> Any:
-    return jmespath.compile(expression)
+_search = searching(_Functions)
 
 
 def found(expression: str, scope: Scope) -> Any:
@@ -93,7 +79,7 @@ def found(expression: str, scope: Scope) -> Any:
     Raises:
         jmespath.exceptions.JMESPathError: when it cannot be applied.
     """
-    return _compiled(expression).search(scope, options=_OPTIONS)
+    return _search(expression, scope)
 
 
 def filled(template: Any, scope: Scope) -> Any:
@@ -114,7 +100,7 @@ def roots(template: Any) -> frozenset[str]:
         jmespath.exceptions.ParseError: when an expression is none.
     """
     if isinstance(template, str):
-        return frozenset(_roots(_compiled(template).parsed))
+        return frozenset(_roots(compiled(template).parsed))
     if isinstance(template, dict):
         return frozenset().union(*(roots(each) for each in template.values()))
     if isinstance(template, list):

@@ -7,39 +7,31 @@ lists hold more of them; numbers and booleans are themselves.
 import secrets
 import string
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any
 
 import jmespath  # type: ignore[import-untyped]
-from jmespath import functions
+
+from local_aws.expressions import Functions, compiled, searching, takes
 
 Scope = Mapping[str, Any]
 
 
-Function = TypeVar("Function", bound=Callable[..., Any])
-
-
-def _takes(*types: list[str]) -> Callable[[Function], Function]:
-    """What a function takes: the JMESPath types of each argument, all of them when there are none."""
-    signature: Callable[[Function], Function] = functions.signature(*({"types": each} for each in types))
-    return signature
-
-
-class Functions(functions.Functions):  # type: ignore[misc]  # jmespath has no types
+class _Functions(Functions):
     """What the tables need and JMESPath lacks."""
 
-    @_takes(["array", "null"], ["string"], [])
+    @takes(["array", "null"], ["string"], [])
     def _func_where(self, items: list[Any] | None, key: str, value: Any) -> list[Any]:
         """The items whose key has that value (a JMESPath filter cannot see the scope)."""
         return [each for each in items or () if each.get(key) == value]
 
-    @_takes(["array", "null"], ["string"], [])
+    @takes(["array", "null"], ["string"], [])
     def _func_having(self, items: list[Any] | None, key: str, value: Any) -> list[Any]:
         """The items whose key is a list that has the value."""
         return [each for each in items or () if value in each.get(key, ())]
 
-    @_takes([], ["string"])
+    @takes([], ["string"])
     def _func_gathered(self, value: Any, key: str) -> list[Any]:
         """Everything that is anywhere under that key."""
         if isinstance(value, dict):
@@ -47,12 +39,7 @@ class Functions(functions.Functions):  # type: ignore[misc]  # jmespath has no t
             return [*([value[key]] if key in value else []), *inner]
         return [each for item in value for each in self._func_gathered(item, key)] if isinstance(value, list) else []
 
-    @_takes(["array", "null"], ["array", "null"])
-    def _func_missing(self, items: list[Any] | None, others: list[Any] | None) -> list[Any]:
-        """The items that the others lack."""
-        return [each for each in items or () if each not in (others or ())]
-
-    @_takes([], [])
+    @takes([], [])
     def _func_holds(self, value: Any, wanted: Any) -> bool:
         """Whether something is anywhere in a value."""
         if isinstance(value, dict):
@@ -61,7 +48,7 @@ class Functions(functions.Functions):  # type: ignore[misc]  # jmespath has no t
             return any(self._func_holds(each, wanted) for each in value)
         return bool(value == wanted)
 
-    @_takes(["array", "null"], ["string"])
+    @takes(["array", "null"], ["string"])
     def _func_overlapping(self, paths: list[str] | None, path: str) -> list[str]:
         """The paths that are in ``path`` or around it."""
         mine = f"{path.rstrip('/')}/"
@@ -69,63 +56,58 @@ class Functions(functions.Functions):  # type: ignore[misc]  # jmespath has no t
             each for each in paths or () if mine.startswith(theirs := f"{each.rstrip('/')}/") or theirs.startswith(mine)
         ]
 
-    @_takes(["string", "null"], ["string"], ["number"])
+    @takes(["string", "null"], ["string"], ["number"])
     def _func_part(self, text: str | None, separator: str, index: int) -> str | None:
         """One part of a text such as an ARN."""
         return None if text is None else text.split(separator)[index]
 
-    @_takes(["string"], ["string"], ["number"])
+    @takes(["string"], ["string"], ["number"])
     def _func_behind(self, text: str, separator: str, count: int) -> str:
         """What is behind so many separators."""
         return text.split(separator, count)[-1]
 
-    @_takes([])
+    @takes([])
     def _func_lines(self, body: Any) -> list[str]:
         """The lines of a text, as S3 gives it, without those that are empty."""
         return [line.strip() for line in body.read().decode().splitlines() if line.strip()]
 
-    @_takes(["string"])
+    @takes(["string"])
     def _func_lower(self, text: str) -> str:
         """The text in small letters."""
         return text.lower()
 
-    @_takes(["string"])
+    @takes(["string"])
     def _func_upper(self, text: str) -> str:
         """The text in capitals."""
         return text.upper()
 
-    @_takes(["number"], ["number"])
+    @takes(["number"], ["number"])
     def _func_rest(self, number: int, divisor: int) -> int:
         """What is left after a division."""
         return number % divisor
 
-    @_takes(["number"], ["number"])
+    @takes(["number"], ["number"])
     def _func_plus(self, number: int, other: int) -> int:
         """The sum."""
         return number + other
 
-    @_takes()
+    @takes()
     def _func_uuid(self) -> str:
         """A random UUID."""
         return str(uuid.uuid4())
 
-    @_takes(["number"])
+    @takes(["number"])
     def _func_hex(self, length: int) -> str:
         """As many random hexadecimal digits."""
         return secrets.token_hex(length)[:length]
 
-    @_takes(["number"])
+    @takes(["number"])
     def _func_letters(self, length: int) -> str:
         """As many random small letters and digits."""
         return "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(length))
 
 
-_OPTIONS = jmespath.Options(custom_functions=Functions())
-
-
-@cache
-def _compiled(expression: str) -> Any:
-    return jmespath.compile(expression)
+_search = searching(_Functions)
 
 
 def found(expression: str, scope: Scope) -> Any:
@@ -134,7 +116,7 @@ def found(expression: str, scope: Scope) -> Any:
     Raises:
         jmespath.exceptions.JMESPathError: when it cannot be applied.
     """
-    return _compiled(expression).search(scope, options=_OPTIONS)
+    return _search(expression, scope)
 
 
 def filled(template: Any, scope: Scope) -> Any:
@@ -157,7 +139,7 @@ def check(template: Any) -> None:
     """
     for expression in expressions(template):
         try:
-            parsed = _compiled(expression).parsed
+            parsed = compiled(expression).parsed
         except jmespath.exceptions.JMESPathError as error:
             raise ValueError(f"{expression!r} is no jmespath: {error}") from error
         if _looks_into_a_negation(parsed):
