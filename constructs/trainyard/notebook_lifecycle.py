@@ -21,12 +21,12 @@ FETCH = ("s3:GetObject",)
 
 
 @dataclass(frozen=True)
-class Script:
-    """A script that instances fetch, because a lifecycle configuration would not hold it.
+class Archive:
+    """The scripts that instances fetch, because a lifecycle configuration would not hold them.
 
     Args:
-        path: where it lies.
-        sha256: the digest of its content in hexadecimal; nothing else is run in its place.
+        path: where the archive lies.
+        sha256: the digest of its content in hexadecimal; nothing else is unpacked in its place.
     """
 
     path: str
@@ -35,12 +35,11 @@ class Script:
 
 @dataclass(frozen=True)
 class NotebookScripts:
-    """The scripts of notebook instances: the text of the two that SageMaker runs, and those that they fetch."""
+    """The scripts of notebook instances: the text of the two that SageMaker runs, and the job that they start."""
 
     on_create: str
     on_start: str
-    bootstrap: Script
-    idle_stop: Script
+    job: Archive
 
 
 class NotebookLifecycle(Construct):
@@ -64,12 +63,8 @@ class NotebookLifecycle(Construct):
         self, scope: Construct, construct_id: str, *, scripts: NotebookScripts, settings: Mapping[str, str]
     ) -> None:
         super().__init__(scope, construct_id)
-        arns: list[str] = []
-        settings = dict(settings)
-        for name, script in (("BOOTSTRAP", scripts.bootstrap), ("IDLE_STOP", scripts.idle_stop)):
-            asset = assets.Asset(self, name.title().replace("_", ""), path=script.path)
-            settings |= {name: asset.s3_object_url, f"{name}_SHA256": script.sha256}
-            arns.append(f"arn:{place_of(scope).partition}:s3:::{asset.s3_bucket_name}/{asset.s3_object_key}")
+        job = assets.Asset(self, "Job", path=scripts.job.path)
+        settings = {**settings, "JOB": job.s3_object_url, "JOB_SHA256": scripts.job.sha256}
         self.policy = ManagedPolicy(
             self,
             "Fetch",
@@ -77,7 +72,7 @@ class NotebookLifecycle(Construct):
                 Statement(
                     "FetchScripts",
                     FETCH,
-                    arns,
+                    [f"arn:{place_of(scope).partition}:s3:::{job.s3_bucket_name}/{job.s3_object_key}"],
                     conditions={"StringEquals": {"aws:ResourceAccount": place_of(scope).account}},
                 ),
                 *write_logs(scope, ["NotebookInstances:log-stream:*"]),

@@ -1,10 +1,7 @@
 #!/bin/bash
 # Prepares a Batch host before its container agent starts. Settings stand above this line in the user data.
 set -u
-root=${TRAINYARD_ROOT:-}
-export PATH="$root/usr/local/sbin:$root/usr/local/bin:$root/usr/sbin:$root/usr/bin:$root/sbin:$root/bin"
-
-say() { echo "trainyard: $*"; }
+source library.sh
 
 # Containers with a network of their own, those of jobs over several hosts, get the role of their job alone. The others
 # share the network of the host, where nothing keeps them from its role: that role is small.
@@ -14,29 +11,18 @@ close_metadata() {
         echo 'ECS_AWSVPC_BLOCK_IMDS=true' >>"$root/etc/ecs/ecs.config"
 }
 
-# Several programs use the package manager when a host starts, and only one may.
-retry() {
-    local attempt
-    for attempt in 1 2 3 4 5 6 7 8 9 10; do
-        "$@" && return 0
-        say "attempt $attempt failed: $*"
-        sleep "${TRAINYARD_RETRY_SECONDS:-15}"
-    done
-    return 1
-}
-
 mount_file_system() {
     local name=$1 dns=$2 mount_name=$3 folder="$root/fsx/$1"
     mkdir -p "$folder"
     mountpoint -q "$folder" && return 0
-    retry mount -t lustre -o noatime,flock,_netdev "$dns@tcp:/$mount_name" "$folder" || return 1
+    retry 10 mount -t lustre -o noatime,flock,_netdev "$dns@tcp:/$mount_name" "$folder" || return 1
     say "mounted $name"
 }
 
 mount_file_systems() {
     local entry name dns mount_name
     [ -n "${TRAINYARD_FILE_SYSTEMS:-}" ] || return 0
-    retry dnf install -y lustre-client || return 1
+    retry 10 dnf install -y lustre-client || return 1
     for entry in $TRAINYARD_FILE_SYSTEMS; do
         IFS=: read -r name dns mount_name <<<"$entry"
         mount_file_system "$name" "$dns" "$mount_name" || return 1

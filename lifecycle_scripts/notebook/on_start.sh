@@ -4,55 +4,38 @@
 set -u
 umask 022
 trap 'exit 0' EXIT
-root=${TRAINYARD_ROOT:-}
-# Only folders of root: in others (conda's) the user could put programs that root would run.
-export PATH="$root/usr/local/sbin:$root/usr/local/bin:$root/usr/sbin:$root/usr/bin:$root/sbin:$root/bin"
-settings="$root/etc/trainyard/settings"
-lib="$root/usr/local/lib/trainyard"
-state="$root/home/ec2-user/SageMaker/.trainyard"
+source notebook/library.sh
 
-say() { echo "trainyard: $*"; }
+verified() { echo "$TRAINYARD_JOB_SHA256  $1" | sha256sum --check --status 2>/dev/null; }
 
-as_user() { sudo -H -u ec2-user env PATH="$PATH" "$@"; }
+from_volume() { [ -f "$state/job.tar" ] && as_user timeout 20 head -c 10000000 "$state/job.tar"; }
 
-# keep FILE COPY: root writes nothing on the volume, as its user could lead the write elsewhere with a link.
-keep() { as_user mkdir -p "${2%/*}" && as_user cp -T --remove-destination "$1" "$2"; }
+from_s3() { timeout 60 aws s3 cp --only-show-errors --region "$TRAINYARD_REGION" "$TRAINYARD_JOB" -; }
 
-verified() { echo "$2  $1" | sha256sum --check --status 2>/dev/null; }
+fetch_from_s3() { from_s3 >"$lib/job.tar" && verified "$lib/job.tar"; }
 
-from_volume() { [ -f "$1" ] && as_user timeout 20 head -c 1000000 "$1"; }
-
-from_s3() { timeout 60 aws s3 cp --only-show-errors --region "$TRAINYARD_REGION" "$1" -; }
-
-# Puts a script where only root writes, if a copy has the hash that the deployment set. The user can write the copy on
-# the volume, so it is taken off the volume first and checked then.
+# Puts the scripts of the job where only root writes, if a copy has the hash that the deployment set. The user can write
+# the copy on the volume, so it is taken off the volume first and checked then.
 fetch() {
-    local name=$1 uri=$2 sha256=$3 copy="$lib/$1.$$" attempt
-    from_volume "$state/scripts/$name" >"$copy"
-    if verified "$copy" "$sha256"; then
-        mv "$copy" "$lib/$name"
-        return 0
-    fi
-    for attempt in 1 2 3 4 5 6 7 8 9 10; do
-        if from_s3 "$uri" >"$copy" && verified "$copy" "$sha256"; then
-            mv "$copy" "$lib/$name"
-            keep "$lib/$name" "$state/scripts/$name" || say "$name cannot be kept on the volume"
-            return 0
-        fi
-        say "attempt $attempt: no $name of the right hash from $uri"
-        sleep "${TRAINYARD_RETRY_SECONDS:-15}"
-    done
-    rm -f "$copy"
-    return 1
+    from_volume >"$lib/job.tar"
+    verified "$lib/job.tar" && return
+    retry 10 fetch_from_s3 || return
+    keep "$lib/job.tar" "$state" || say "the scripts cannot be kept on the volume"
 }
 
+unpack() { rm -rf "$lib/job" && mkdir "$lib/job" && tar -x --no-same-owner -C "$lib/job" -f "$lib/job.tar"; }
+
+# The lock is held until bootstrap.sh ends, whichever way.
 job() {
-    fetch idle_stop.py "$TRAINYARD_IDLE_STOP" "$TRAINYARD_IDLE_STOP_SHA256"
-    if fetch bootstrap.sh "$TRAINYARD_BOOTSTRAP" "$TRAINYARD_BOOTSTRAP_SHA256"; then
-        exec bash "$lib/bootstrap.sh"
+    mkdir -p "$run" "$lib"
+    exec 9>"$run/bootstrap.lock"
+    # idle_stop.py looks at it too, for a moment.
+    flock -w 1 9 || exit 0
+    if fetch && unpack; then
+        exec bash "$lib/job/bootstrap.sh"
     fi
-    echo "$(date -u +%FT%TZ) failed fetch: no bootstrap.sh of the right hash" >"$lib/status"
-    keep "$lib/status" "$state/status"
+    echo "$(now) failed fetch: no scripts of the right hash from $TRAINYARD_JOB" >"$run/status"
+    keep "$run/status" "$state"
 }
 
 write_settings() {
@@ -67,8 +50,8 @@ write_job() {
     echo '#!/bin/bash'
     echo 'set -u'
     printf 'source %q\n' "$settings"
-    declare -p PATH lib state
-    declare -f say as_user keep verified from_volume from_s3 fetch job
+    declare -p PATH LC_ALL state lib run
+    declare -f now say retry as_user keep verified from_volume from_s3 fetch_from_s3 fetch unpack job
     echo 'job'
 }
 

@@ -1,0 +1,30 @@
+#!/bin/bash
+# Prepares a notebook instance in the background of its start. A step that fails is recorded and does not stop the others.
+set -u
+umask 022
+source notebook/library.sh
+# shellcheck source=/dev/null
+source "$settings"
+job="$lib/job"
+packages="$state/packages"
+source notebook/job/steps.sh
+source notebook/job/idle_stop.sh
+source notebook/job/file_systems.sh
+source notebook/job/environments.sh
+source notebook/job/work.sh
+
+begin
+step idle-stop install_idle_stop
+step motd write_motd
+step sdk configure_sdk
+step kernels register_kernels
+# Beside the packages: a file system that cannot be reached must not keep anybody from a kernel.
+mount_file_systems &
+step packages fetch_packages
+step environments build_environments
+step kernels register_kernels
+clone_repositories
+step hook run_hook
+step backup install_backup
+wait
+finish

@@ -1,0 +1,184 @@
+"""A notebook instance as its scripts see it: a folder that stands for the root of the machine.
+
+The scripts find only the programs in that folder: real ones by link, and stand-ins for AWS, systemd, mounts and
+packages, which write down how they were called.
+"""
+
+import hashlib
+import os
+import select
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from environments.loading import ROOT
+from lifecycle_scripts import collect
+
+SCRIPTS = ROOT / "lifecycle_scripts" / "notebook"
+REAL = (
+    *("bash", "cat", "cp", "cut", "date", "env", "find", "flock", "grep", "head", "ln", "mkdir", "mv", "nohup"),
+    *("readlink", "rm", "setsid", "sha256sum", "sleep", "tar", "tee", "test", "timeout", "touch"),
+)
+PREFIX = "s3://team-code/atlas/code/packages"
+SECONDS = 20
+
+# Every stand-in writes its call down, waits while ROOT/wait-NAME exists, and fails while ROOT/fail-NAME exists.
+STAND_IN = """#!/bin/bash
+root=ROOT
+name=${0##*/}
+echo "$name $*" >>"$root/calls"
+for _ in {1..200}; do [ -e "$root/wait-$name" ] || break; sleep 0.05; done
+if [ -e "$root/fail-$name" ]; then exit 1; fi
+"""
+STAND_INS = {
+    # `-H -u ec2-user COMMAND`
+    "sudo": 'shift 3; exec "$@"',
+    "systemctl": "",
+    "systemd-run": """
+while [[ $1 == --* ]]; do shift; done
+setsid "$@" </dev/null >/dev/null 2>&1 &
+""",
+    # `s3 cp OPTIONS URI -` or `s3 sync OPTIONS PREFIX FOLDER`
+    "aws": """
+from="$root/s3/${*: -2:1}"
+if [ "$2" = cp ]; then exec cat "$from"; fi
+rm -rf "${*: -1}"
+mkdir -p "$from"
+cp -r "$from" "${*: -1}"
+""",
+    "mount": 'mkdir -p "${*: -1}/.mounted"',
+    "mountpoint": '[ -e "$2/.mounted" ]',
+    "dnf": "",
+}
+PYTHON = """
+case "$1 $2" in
+    -V*) echo Python 3.10.14 ;;
+    "-m venv") mkdir -p "$3/bin" && cp "$0" "$3/bin/python" ;;
+    "-m pip") [ ! -e "$root/fail-pip" ] ;;
+esac
+"""
+
+
+class Notebook:
+    """A notebook instance: what it has on its disk, what S3 has, and what was called."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.bin = root / "usr/bin"
+        self.volume = root / "home/ec2-user/SageMaker"
+        self.state = self.volume / ".trainyard"
+        self.lib = root / "usr/local/lib/trainyard"
+        self.conda = root / "home/ec2-user/anaconda3/envs/python3/bin/python"
+        self.bin.mkdir(parents=True)
+        self.volume.mkdir(parents=True)
+        for name in REAL:
+            (self.bin / name).symlink_to(shutil.which(name) or f"no {name}")
+        for name, body in STAND_INS.items():
+            self.stand_in(self.bin / name, body)
+        self.stand_in(self.conda, PYTHON)
+        self.settings = {
+            "ENVIRONMENT": "dev",
+            "TEAM": "atlas",
+            "REGION": "eu-west-1",
+            "PACKAGES": PREFIX,
+            "FILE_SYSTEMS": "",
+            "IDLE_MINUTES": "60",
+            "RETRY_SECONDS": "0",
+        }
+        self.publish(collect.job())
+        self._ends: list[int] = []
+
+    def stand_in(self, file: Path, body: str) -> None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(STAND_IN.replace("ROOT", str(self.root)) + body)
+        file.chmod(0o755)
+
+    def publish(self, archive: bytes) -> None:
+        """Puts the job into S3, and its address and hash into the settings."""
+        sha256 = hashlib.sha256(archive).hexdigest()
+        self.put(f"s3://assets/{sha256}.tar", archive)
+        self.settings |= {"JOB": f"s3://assets/{sha256}.tar", "JOB_SHA256": sha256}
+
+    def put(self, uri: str, content: str | bytes) -> None:
+        file = self.root / "s3" / uri
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content.encode() if isinstance(content, str) else content)
+
+    def run(self, name: str, before: str = "") -> subprocess.CompletedProcess[str]:
+        """A lifecycle script as synth makes it, until SageMaker would take it to be at its end."""
+        settings = "".join(f"TRAINYARD_{key}='{value}'\n" for key, value in self.settings.items())
+        first, rest = collect.text(SCRIPTS / name).split("\n", 1)
+        return self.bash("-c", f"{first}\n{settings}{before}\n{rest}")
+
+    def bash(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        """Whoever it leaves running holds an end of a pipe."""
+        end, held = os.pipe()
+        self._ends.append(end)
+        try:
+            return subprocess.run(
+                ["bash", *arguments],
+                cwd="/",
+                env={"PATH": os.environ["PATH"], "TRAINYARD_ROOT": str(self.root)},
+                pass_fds=[held],
+                capture_output=True,
+                text=True,
+                timeout=SECONDS,
+                check=False,
+            )
+        finally:
+            os.close(held)
+
+    def start(self) -> str:
+        """A start with its background job; gives what it recorded."""
+        assert self.run("on_start.sh").returncode == 0
+        self.wait()
+        return self.status
+
+    def restart(self) -> str:
+        """A stop and a start: only the volume outlives them."""
+        for each in ("etc", "run", "var", "usr/local", "home/ec2-user/.local", "calls"):
+            path = self.root / each
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        return self.start()
+
+    def is_running(self) -> bool:
+        """Whether anything that was started still runs."""
+        return not all(select.select([end], [], [], 0)[0] for end in self._ends)
+
+    def wait(self) -> None:
+        """Until all that was started is at its end."""
+        while self._ends:
+            assert select.select([self._ends[-1]], [], [], SECONDS)[0], "a process is left behind"
+            os.close(self._ends.pop())
+
+    def close(self) -> None:
+        for each in self.root.glob("wait-*"):
+            each.unlink()
+        self.wait()
+
+    @property
+    def status(self) -> str:
+        file = self.state / "status"
+        return file.read_text() if file.exists() else ""
+
+    @property
+    def calls(self) -> list[str]:
+        """How the stand-ins were called."""
+        file = self.root / "calls"
+        return file.read_text().splitlines() if file.exists() else []
+
+    def called(self, start: str) -> list[str]:
+        return [call for call in self.calls if call.startswith(start)]
+
+    @property
+    def kernel(self) -> Path:
+        return self.root / "home/ec2-user/.local/share/jupyter/kernels/trainyard/kernel.json"
+
+
+def until(condition: Callable[[], object]) -> None:
+    end = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
