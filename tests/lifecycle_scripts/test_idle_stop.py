@@ -20,8 +20,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from lifecycle_scripts.notebook import idle_stop
-from lifecycle_scripts.notebook.idle_stop import Jupyter, Memory, Signals
+from lifecycle_scripts.notebook.job import idle_stop
+from lifecycle_scripts.notebook.job.idle_stop import Jupyter, Memory, Signals
 
 NOW = 1_800_000_000.0
 MINUTE, HOUR = 60.0, 3600.0
