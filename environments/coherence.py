@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -18,11 +18,16 @@ if TYPE_CHECKING:
 
 MAX_FILE_SYSTEMS = 10
 """Of one user profile (botocore, UserSettings.CustomFileSystemConfigs)."""
+MAX_EFS_FILE_SYSTEMS = 10
+"""That the notebook instances of one team mount."""
 
 
 def misfits(environment: Environment) -> Iterator[Problem]:
     """Every place where two parts do not fit together."""
-    for rule in (_names, _teams_known, _datasets_known, _features_on, _zones_known, _sign_in, _default_type_allowed):
+    for rule in (
+        *(_names, _teams_known, _limits_kept, _datasets_known, _features_on, _zones_known, _sign_in),
+        _default_type_allowed,
+    ):
         yield from rule(environment)
 
 
@@ -52,6 +57,7 @@ def _names(environment: Environment) -> Iterator[Problem]:
         yield problem._replace(path=("teams", team_index, "members", member_index, "name"))
     yield from repeated(("datasets", "*", "name"), (dataset.name for dataset in environment.datasets))
     yield from repeated(("lustre", "*", "name"), (each.name for each in environment.lustre))
+    yield from repeated(("efs", "*", "name"), (each.name for each in environment.efs))
 
 
 def _teams_known(environment: Environment) -> Iterator[Problem]:
@@ -62,20 +68,28 @@ def _teams_known(environment: Environment) -> Iterator[Problem]:
         for problem in repeated(("datasets", index, "read_by", "*"), (dataset.team, *dataset.read_by)):
             at = int(problem.path[-1]) - 1
             yield problem._replace(path=("datasets", index, "read_by", at), rule="must be a team that is not in yet")
+    for index, file_system in enumerate(environment.lustre):
+        named += [(("lustre", index, "teams", at), name) for at, name in enumerate(file_system.teams)]
+    for index, efs in enumerate(environment.efs):
+        named += [(("efs", index, "teams", at), name) for at, name in enumerate(efs.teams)]
+    known = dict.fromkeys(team.name for team in environment.teams)
+    for path, name in named:
+        if name not in known:
+            yield Problem(path, shown(name), f"must be one of the teams: {', '.join(known) or 'there is none'}")
+
+
+def _limits_kept(environment: Environment) -> Iterator[Problem]:
     own_keys = sum(team.own_key for team in environment.teams)
     if own_keys > MAX_FOLDER_KEYS:
         rule = f"must be at most {MAX_FOLDER_KEYS}: the policies of the buckets have room for no more"
         yield Problem(("teams",), f"{own_keys} with a key of their own", rule)
     for team in environment.teams:
-        if len(environment.file_systems_of(team)) > MAX_FILE_SYSTEMS:
-            rule = f"must be at most {MAX_FILE_SYSTEMS}: a user profile takes no more"
-            yield Problem(("lustre",), f"{len(environment.file_systems_of(team))} for {team.name}", rule)
-    for index, file_system in enumerate(environment.lustre):
-        named += [(("lustre", index, "teams", at), name) for at, name in enumerate(file_system.teams)]
-    known = dict.fromkeys(team.name for team in environment.teams)
-    for path, name in named:
-        if name not in known:
-            yield Problem(path, shown(name), f"must be one of the teams: {', '.join(known) or 'there is none'}")
+        for name, used, most, why in (
+            ("lustre", environment.file_systems_of(team), MAX_FILE_SYSTEMS, "a user profile takes no more"),
+            ("efs", environment.efs_of(team), MAX_EFS_FILE_SYSTEMS, "a lifecycle script must stay short"),
+        ):
+            if len(used) > most:
+                yield Problem((name,), f"{len(used)} for {team.name}", f"must be at most {most}: {why}")
 
 
 def _datasets_known(environment: Environment) -> Iterator[Problem]:
@@ -104,23 +118,26 @@ def _datasets_known(environment: Environment) -> Iterator[Problem]:
 
 def _features_on(environment: Environment) -> Iterator[Problem]:
     features = environment.features
-    for index, team in enumerate(environment.teams):
-        if team.members and Feature.STUDIO not in features:
-            yield Problem(("teams", index, "members"), f"{len(team.members)} people", "must have the feature studio on")
-        if team.notebooks and Feature.NOTEBOOKS not in features:
-            rule = "must have the feature notebooks on"
-            yield Problem(("teams", index, "notebooks"), f"{len(team.notebooks)} instances", rule)
-    for path, given, feature in (
-        (("lustre",), environment.lustre, Feature.LUSTRE),
-        (("batch", "pools"), environment.batch.pools, Feature.BATCH),
-    ):
+    teams = list(enumerate(environment.teams))
+    libraries = environment.notebooks.codeartifact
+    parts: list[tuple[Path, Sequence[object], str, Feature]] = [
+        *((("teams", index, "members"), team.members, "people", Feature.STUDIO) for index, team in teams),
+        *((("teams", index, "notebooks"), team.notebooks, "instances", Feature.NOTEBOOKS) for index, team in teams),
+        *((("teams", index, "repositories"), team.repositories, "given", Feature.CODECOMMIT) for index, team in teams),
+        (("notebooks", "codeartifact"), [libraries] if libraries else [], "given", Feature.CODEARTIFACT),
+        (("efs",), environment.efs, "given", Feature.EFS),
+        (("lustre",), environment.lustre, "given", Feature.LUSTRE),
+        (("batch", "pools"), environment.batch.pools, "given", Feature.BATCH),
+    ]
+    for path, given, what, feature in parts:
         if given and feature not in features:
-            yield Problem(path, f"{len(given)} given", f"must have the feature {feature} on")
-        if not given and feature in features:
+            yield Problem(path, f"{len(given)} {what}", f"must have the feature {feature} on")
+        if not given and feature in features and feature in (Feature.LUSTRE, Feature.BATCH):
             yield Problem(path, "none given", f"must have at least one, as the feature {feature} is on")
     clients = {Feature.NOTEBOOKS, Feature.BATCH} & set(features)
-    if environment.lustre and clients and Feature.AMAZON_LINUX not in features:
-        rule = f"must hold amazon_linux: {' and '.join(sorted(clients))} install the client of Lustre from its packages"
+    if (environment.lustre or environment.efs) and clients and Feature.AMAZON_LINUX not in features:
+        kind = "Lustre" if environment.lustre else "EFS"
+        rule = f"must hold amazon_linux: {' and '.join(sorted(clients))} install the client of {kind} from its packages"
         yield Problem(("features",), shown([each.value for each in features]), rule)
 
 

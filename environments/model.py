@@ -21,11 +21,12 @@ from environments.fields import (
     TagKey,
     TagValue,
     UsdAMonth,
+    matches,
     repeated,
 )
 from environments.network import Network, outside
 from environments.problems import Problem, refuse, shown
-from environments.storage import Data, Dataset, FileSystem
+from environments.storage import Data, Dataset, EfsFileSystem, FileSystem
 from environments.studio import Studio
 from environments.teams import Notebooks, Team
 from trainyard.endpoint_services import Feature, is_offered
@@ -52,6 +53,11 @@ def _known_region(value: str) -> str:
     if value not in REGIONS:
         raise ValueError(f"must be an AWS region with SageMaker: {', '.join(REGIONS)}")
     return value
+
+
+ResourceOfStack = Annotated[
+    str, matches(r"[A-Za-z][A-Za-z0-9-]*\.[A-Za-z0-9]+", "must be STACK.LogicalId, as make diff calls it")
+]
 
 
 class Tags(Section):
@@ -130,6 +136,10 @@ class Environment(Section):
     """Datasets beside the folders train, validation and test that every team has."""
     lustre: tuple[FileSystem, ...] = ()
     """FSx for Lustre file systems."""
+    efs: tuple[EfsFileSystem, ...] = ()
+    """EFS file systems that notebook instances mount."""
+    allowed_replacements: tuple[ResourceOfStack, ...] = ()
+    """Resources with data that a deployment may replace or remove, by the names that `make diff` calls them."""
 
     @field_validator("features")
     @classmethod
@@ -145,6 +155,19 @@ class Environment(Section):
         ]
         refuse(problems)
         return features
+
+    @field_validator("allowed_replacements")
+    @classmethod
+    def _replacements_are_unique_and_ours(cls, names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        problems = list(repeated(("*",), names))
+        environment = info.data.get("name")
+        problems += [
+            Problem((index,), shown(name), f"must be in a stack of this environment, as trainyard-{environment}-data")
+            for index, name in enumerate(names)
+            if environment and not name.startswith(f"trainyard-{environment}-")
+        ]
+        refuse(problems)
+        return names
 
     @field_validator("network")
     @classmethod
@@ -172,6 +195,10 @@ class Environment(Section):
     def file_systems_of(self, team: Team) -> list[FileSystem]:
         """The file systems that ``team`` shares."""
         return [each for each in self.lustre if team.name in each.teams]
+
+    def efs_of(self, team: Team) -> list[EfsFileSystem]:
+        """The EFS file systems that notebook instances of ``team`` mount."""
+        return [each for each in self.efs if team.name in each.teams]
 
     def datasets_shared_with(self, team: Team) -> list[Dataset]:
         """The datasets of other teams that ``team`` may read."""

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, field_validator
 
-from environments.fields import Days, GiB, Name, Section, matches, repeated
+from environments.fields import Days, GiB, Name, Section, aws_id, matches, repeated
 from environments.problems import Problem, refuse, shown
 from trainyard.lustre_limits import CAPACITY_RULE, MAX_ASSOCIATIONS, is_capacity
 from trainyard.prefixes import DATASET_SPLITS
@@ -75,6 +75,25 @@ def _is_offered(capacity: int) -> int:
     if not is_capacity(capacity):
         raise ValueError(CAPACITY_RULE)
     return capacity
+
+
+class EfsFileSystem(Section):
+    """An EFS file system that is there already, with mount targets in the VPC and in its group for them."""
+
+    name: Name
+    """Its name; notebook instances mount it at /efs/NAME."""
+    file_system_id: Annotated[str, aws_id("fs")]
+    """Its id."""
+    access_point_id: Annotated[str, aws_id("fsap")] | None = None
+    """The access point that it is mounted through; its root when left out."""
+    teams: Annotated[tuple[Name, ...], Field(min_length=1)]
+    """The teams whose notebook instances mount it."""
+
+    @field_validator("teams")
+    @classmethod
+    def _teams_are_unique(cls, teams: tuple[str, ...]) -> tuple[str, ...]:
+        refuse(repeated(("*",), teams))
+        return teams
 
 
 class FileSystem(Section):

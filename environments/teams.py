@@ -7,13 +7,26 @@ from pydantic import AfterValidator, Field, field_validator
 from environments.access import MAX_PRINCIPALS, RoleName, WithoutNetworkIsolation
 from environments.fields import GiB, Minutes, Name, Section, UsdAMonth, matches, one_of, repeated
 from environments.problems import refuse
-from trainyard.instances import AL2023_NOTEBOOK_TYPES
+from trainyard.instances import AL2023_NOTEBOOK_TYPES, NOTEBOOK_PLATFORMS
 
 
 def _is_no_space(name: str) -> str:
     if name.endswith(("-private", "-shared")):
         raise ValueError("must not end in -private or -shared, as spaces do")
     return name
+
+
+MAX_REPOSITORIES = 10
+"""Of one team: their names go into a lifecycle script, which must stay short."""
+
+RepositoryName = Annotated[
+    str,
+    matches(
+        r"(?!\.)(?!.*\.git$)[\w.-]{1,100}",
+        "must be 1 to 100 letters, digits or ._-, not begin with a dot and not end in .git",
+    ),
+]
+"""Of CodeCommit (AWS docs codecommit/latest/userguide/limits.html); it becomes the name of a folder."""
 
 
 class Member(Section):
@@ -38,6 +51,22 @@ class Notebook(Section):
     """The size of the volume that holds SageMaker/, the folder that stays; it can grow and not shrink."""
     zone: str | None = None
     """The Availability Zone; the first of the network when left out."""
+    platform: Annotated[str, AfterValidator(one_of("a platform of notebook instances", NOTEBOOK_PLATFORMS))] = (
+        # For ever: another default would replace all instances that were made with this one.
+        "notebook-al2023-v1"
+    )
+    """The platform it was made with. A change replaces it; `operations notebook upgrade` upgrades it in place."""
+
+
+class CodeArtifact(Section):
+    """A repository of CodeArtifact in this account; needs the feature codeartifact."""
+
+    domain: Annotated[str, matches(r"[a-z][a-z0-9-]{0,48}[a-z0-9]", "must be 2 to 50 of a-z, 0-9 and hyphens")]
+    """The domain."""
+    repository: Annotated[
+        str, matches(r"[A-Za-z0-9][A-Za-z0-9._-]{1,99}", "must be 2 to 100 letters, digits or ._-, no ._- first")
+    ]
+    """The repository."""
 
 
 class Notebooks(Section):
@@ -45,6 +74,12 @@ class Notebooks(Section):
 
     idle_stop_minutes: Annotated[Minutes, Field(ge=0, le=10080)] = 60
     """After how long without work an instance stops itself; 0 for never."""
+    hook_minutes: Annotated[Minutes, Field(ge=1, le=60)] = 10
+    """How long a user's own script may run at a start."""
+    backup: bool = False
+    """Whether SageMaker/ is copied to TEAM/output/notebooks/ at each start and once a day."""
+    codeartifact: CodeArtifact | None = None
+    """Where libraries come from; from the team's own wheels when left out."""
 
 
 class Team(Section):
@@ -66,6 +101,8 @@ class Team(Section):
     """Its people. The first owns the space that the team shares: another one in that place replaces the space."""
     notebooks: tuple[Notebook, ...] = ()
     """Its notebook instances."""
+    repositories: Annotated[tuple[RepositoryName, ...], Field(max_length=MAX_REPOSITORIES)] = ()
+    """Repositories of CodeCommit in this account that its notebook instances clone; needs the feature codecommit."""
     approvers: Annotated[tuple[RoleName, ...], Field(max_length=MAX_PRINCIPALS)] = ()
     """IAM roles that may take on the one that approves the team's model versions; the team itself cannot."""
     deployers: Annotated[tuple[RoleName, ...], Field(max_length=MAX_PRINCIPALS)] = ()
@@ -73,11 +110,11 @@ class Team(Section):
     without_network_isolation: WithoutNetworkIsolation | None = None
     """An exception for jobs that cannot be isolated, with a reason and an end."""
 
-    @field_validator("approvers", "deployers")
+    @field_validator("approvers", "deployers", "repositories")
     @classmethod
-    def _roles_are_unique(cls, roles: tuple[str, ...]) -> tuple[str, ...]:
-        refuse(repeated(("*",), roles))
-        return roles
+    def _names_are_unique(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        refuse(repeated(("*",), names))
+        return names
 
     @field_validator("notebooks")
     @classmethod

@@ -19,8 +19,8 @@ from trainyard.gpu_job_definitions import GpuJobDefinitions
 from trainyard.guardrails import TeamGuardrails
 from trainyard.monthly_budget import MonthlyBudget
 from trainyard.notebook_instance import NotebookInstance
-from trainyard.notebook_lifecycle import NotebookLifecycle, NotebookScripts
-from trainyard.prefixes import packages
+from trainyard.notebook_lifecycle import NotebookLifecycle, NotebookScripts, git_url
+from trainyard.prefixes import output, packages
 from trainyard.runtime_policy import RuntimePolicy
 from trainyard.service_role import ServiceRole
 from trainyard.shared_space import SharedSpace
@@ -67,7 +67,7 @@ class TeamStack(PlatformStack):
             self._add_people(studio, may)
         if team.notebooks:
             mounts = lustre.mounts(*self._file_systems) if lustre and self._file_systems else ""
-            self._add_notebooks(may, mounts, notebook_scripts)
+            self._add_notebooks(may, roles.job_role, mounts, notebook_scripts)
         MonthlyBudget(
             self,
             "Budget",
@@ -146,20 +146,16 @@ class TeamStack(PlatformStack):
             keep=keep,
         ).add_resource_dependency(people[0].profile)
 
-    def _add_notebooks(self, may: list[str], mounts: str, scripts: NotebookScripts) -> None:
-        environment = self._environment
+    def _add_notebooks(self, may: list[str], job_role: str, mounts: str, scripts: NotebookScripts) -> None:
+        environment, groups = self._environment, self._network.groups
+        libraries, efs = environment.notebooks.codeartifact, environment.efs_of(self._team)
         lifecycle = NotebookLifecycle(
             self,
             "NotebookLifecycle",
             scripts=scripts,
-            settings={
-                "ENVIRONMENT": environment.name,
-                "TEAM": self._team.name,
-                "REGION": environment.region,
-                "PACKAGES": f"s3://{self._data.artifacts.name}/{packages(self._team.name)}",
-                "FILE_SYSTEMS": mounts,
-                "IDLE_MINUTES": str(environment.notebooks.idle_stop_minutes),
-            },
+            settings=self._notebook_settings(job_role, mounts),
+            repositories=self._team.repositories,
+            codeartifact=(libraries.domain, libraries.repository) if libraries else None,
         )
         role = ServiceRole(
             self,
@@ -173,15 +169,45 @@ class TeamStack(PlatformStack):
             NotebookInstance(
                 instances,
                 notebook.name,
+                platform=notebook.platform,
                 instance_type=notebook.instance_type,
                 volume_gib=notebook.volume_gib,
                 subnet_id=self._network.subnet_of_zone[notebook.zone or environment.network.zones()[0]],
-                security_groups=[self._network.groups.notebook, *self._client_groups()],
+                security_groups=[groups.notebook, *self._client_groups(), *([groups.efs_clients] if efs else [])],
                 key=self._data.compute_key.arn,
                 role=role.arn,
                 lifecycle_config=lifecycle.name,
                 keep=environment.data.keep_after_teardown,
             )
+
+    def _notebook_settings(self, job_role: str, mounts: str) -> dict[str, str]:
+        """What the scripts of notebook instances are told: lifecycle_scripts/notebook."""
+        environment, team, common = self._environment, self._team, self._environment.notebooks
+        folder, key = f"s3://{self._data.artifacts.name}/{output(team.name)}", self._data.keys[team.name].arn
+        libraries = common.codeartifact
+        return {
+            "ENVIRONMENT": environment.name,
+            "TEAM": team.name,
+            "REGION": environment.region,
+            "PACKAGES": f"s3://{self._data.artifacts.name}/{packages(team.name)}",
+            "CODEARTIFACT": f"{libraries.domain}:{environment.account}:{libraries.repository}" if libraries else "",
+            "FILE_SYSTEMS": mounts,
+            "EFS_FILE_SYSTEMS": " ".join(
+                ":".join(filter(None, (each.name, each.file_system_id, each.access_point_id)))
+                for each in environment.efs_of(team)
+            ),
+            "REPOSITORIES": " ".join(f"{name}={git_url(environment.region, name)}" for name in team.repositories),
+            "IDLE_MINUTES": str(common.idle_stop_minutes),
+            "HOOK_MINUTES": str(common.hook_minutes),
+            "BACKUP": f"{folder}/notebooks" if common.backup else "",
+            "BACKUP_KEY": key if team.own_key else "",
+            "SUBNETS": " ".join(self._access.allowed.subnets),
+            "SECURITY_GROUPS": " ".join([self._network.groups.training, *self._client_groups()]),
+            "VOLUME_KEY": self._access.allowed.volume_key,
+            "OUTPUT_KEY": key,
+            "OUTPUT": folder,
+            "JOB_ROLE": job_role,
+        }
 
     def _add_batch(self, batch: BatchStack) -> str:
         """ARN of the policy that lets people submit the team's jobs."""

@@ -6,7 +6,8 @@ The tables below are the whole list: an environment gets the rows of the feature
 Sources: AWS docs sagemaker/latest/dg/interface-vpc-endpoint.html, studio-interface-endpoint.html and
 notebook-interface-endpoint.html; AmazonECR/latest/userguide/vpc-endpoints.html;
 AmazonECS/latest/developerguide/vpc-endpoints.html; batch/latest/userguide/vpc-interface-endpoints.html;
-codeartifact/latest/ug/create-vpc-endpoints.html.
+codeartifact/latest/ug/create-vpc-endpoints.html;
+codecommit/latest/userguide/codecommit-and-interface-VPC.html.
 """
 
 from collections.abc import Collection
@@ -32,6 +33,7 @@ class Feature(StrEnum):
     REMOTE_IDE = "remote_ide"
     DOCKER = "docker"
     CODEARTIFACT = "codeartifact"
+    CODECOMMIT = "codecommit"
     JUMPSTART = "jumpstart"
     AMAZON_LINUX = "amazon_linux"
     SECRETS = "secrets"
@@ -95,6 +97,14 @@ _WITH_CODEARTIFACT = frozenset(
 )
 """The regions that offer CodeArtifact; a test holds them against botocore's list."""
 
+_WITHOUT_CODECOMMIT = frozenset(
+    {
+        *("ap-east-2", "ap-southeast-4", "ap-southeast-5", "ap-southeast-6", "ap-southeast-7", "ca-west-1"),
+        *("eu-central-2", "eu-south-2", "mx-central-1"),
+    }
+)
+"""Those that do not offer CodeCommit; a test holds them against botocore's list."""
+
 INTERFACE_SERVICES: dict[str, EndpointService] = {
     "sagemaker.api": EndpointService("com.amazonaws.{region}.sagemaker.api", ("sagemaker:*",)),
     # Its private name resolves only in zones where it has an interface: interface-vpc-endpoint.html.
@@ -122,6 +132,9 @@ INTERFACE_SERVICES: dict[str, EndpointService] = {
         "com.amazonaws.{region}.codeartifact.api",
         ("codeartifact:*",),
         missing_in=frozenset(REGIONS) - _WITH_CODEARTIFACT,
+    ),
+    "git-codecommit": EndpointService(
+        "com.amazonaws.{region}.git-codecommit", ("codecommit:*",), missing_in=_WITHOUT_CODECOMMIT
     ),
     "codeartifact.repositories": EndpointService(
         "com.amazonaws.{region}.codeartifact.repositories",
@@ -178,6 +191,7 @@ NEEDS: dict[Feature, tuple[Need, ...]] = {
         Need("codeartifact.api", "tokens for pip"),
         Need("codeartifact.repositories", "packages for pip"),
     ),
+    Feature.CODECOMMIT: (Need("git-codecommit", "git on notebooks: pulling and pushing"),),
     Feature.JUMPSTART: (),
     Feature.AMAZON_LINUX: (),
     Feature.SECRETS: (Need("secretsmanager", "git tokens and registry passwords"),),

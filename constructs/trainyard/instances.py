@@ -23,6 +23,13 @@ Source: AWS docs sagemaker/latest/dg/nbi-al2023.html
 """
 
 
+NOTEBOOK_PLATFORMS = ("notebook-al2023-v1",)
+"""Platforms of notebook instances, oldest first. Those on Amazon Linux 2 neither start nor can be made any more.
+
+Source: AWS docs sagemaker/latest/dg/nbi-al2023.html, nbi-al2.html
+"""
+
+
 def has_local_storage(ml_type: str) -> bool:
     """Whether SageMaker refuses a KMS key for the volume of this type, which the hardware encrypts itself.
 

@@ -8,9 +8,6 @@ from constructs import Construct
 
 from trainyard.instances import has_local_storage
 
-PLATFORM = "notebook-al2023-v1"
-"""A change replaces the instance: docs/replacement.md."""
-
 WITHOUT_KEY = (
     "AwsSolutions::AwsSolutions-SM2",
     *(
@@ -26,6 +23,7 @@ class NotebookInstance(sagemaker.CfnNotebookInstance):
     An instance type with local storage takes no customer key; AWS encrypts its volume with a key of its own.
 
     Args:
+        platform: the platform it is made with; a change replaces it: docs/replacement.md.
         instance_type: the instance type.
         volume_gib: the size of the volume that stays when the instance is stopped.
         subnet_id: its subnet, and so its zone.
@@ -43,6 +41,7 @@ class NotebookInstance(sagemaker.CfnNotebookInstance):
         scope: Construct,
         construct_id: str,
         *,
+        platform: str,
         instance_type: str,
         volume_gib: int,
         subnet_id: str,
@@ -57,7 +56,7 @@ class NotebookInstance(sagemaker.CfnNotebookInstance):
             scope,
             construct_id,
             instance_type=instance_type,
-            platform_identifier=PLATFORM,
+            platform_identifier=platform,
             volume_size_in_gb=volume_gib,
             subnet_id=subnet_id,
             security_group_ids=list(security_groups),

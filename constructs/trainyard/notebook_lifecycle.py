@@ -1,6 +1,6 @@
 """What runs when a notebook instance is made and started."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from aws_cdk import Fn, Stack
@@ -10,7 +10,7 @@ from constructs import Construct
 
 from trainyard.lengths import longest
 from trainyard.managed_policy import ManagedPolicy, Statement
-from trainyard.place import place_of
+from trainyard.place import Place, place_of
 from trainyard.runtime_policy import write_logs
 from trainyard.script_settings import told
 
@@ -18,6 +18,10 @@ MAX_SCRIPT = 16384
 """Characters of a lifecycle script in base64 (botocore, NotebookInstanceLifecycleConfigContent)."""
 
 FETCH = ("s3:GetObject",)
+USE_REPOSITORIES = ("codecommit:GitPull", "codecommit:GitPush")
+SIGN_IN_TO_LIBRARIES = ("codeartifact:GetAuthorizationToken",)
+READ_LIBRARIES = ("codeartifact:GetRepositoryEndpoint", "codeartifact:ReadFromRepository")
+BEARER_TOKENS = ("sts:GetServiceBearerToken",)
 
 
 @dataclass(frozen=True)
@@ -42,16 +46,23 @@ class NotebookScripts:
     job: Archive
 
 
+def git_url(region: str, repository: str) -> str:
+    """Where git finds a repository of CodeCommit (AWS docs codecommit/latest/userguide/regions.html)."""
+    return f"https://git-codecommit.{region}.amazonaws.com/v1/repos/{repository}"
+
+
 class NotebookLifecycle(Construct):
     """A lifecycle configuration, and the scripts that it fetches.
 
     Args:
         scripts: the scripts.
         settings: what they are told, by name.
+        repositories: names of repositories of CodeCommit that instances clone and write to.
+        codeartifact: the domain and the repository of CodeArtifact that libraries come from, if there is one.
 
     Attributes:
         name: the name of the lifecycle configuration.
-        policy: ARN of the policy that lets an instance fetch the scripts, nothing else beside them, and write its logs.
+        policy: ARN of the policy that lets an instance fetch the scripts, write its logs, and use the repositories.
 
     Raises:
         ValueError: when a script could be longer than SageMaker takes.
@@ -60,7 +71,14 @@ class NotebookLifecycle(Construct):
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, scripts: NotebookScripts, settings: Mapping[str, str]
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        scripts: NotebookScripts,
+        settings: Mapping[str, str],
+        repositories: Sequence[str] = (),
+        codeartifact: tuple[str, str] | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         job = assets.Asset(self, "Job", path=scripts.job.path)
@@ -76,6 +94,8 @@ class NotebookLifecycle(Construct):
                     conditions={"StringEquals": {"aws:ResourceAccount": place_of(scope).account}},
                 ),
                 *write_logs(scope, ["NotebookInstances:log-stream:*"]),
+                *_use_repositories(place_of(scope), repositories),
+                *(_install_libraries(place_of(scope), *codeartifact) if codeartifact else ()),
             ],
         ).arn
         self.name = sagemaker.CfnNotebookInstanceLifecycleConfig(
@@ -97,3 +117,23 @@ class NotebookLifecycle(Construct):
         return sagemaker.CfnNotebookInstanceLifecycleConfig.NotebookInstanceLifecycleHookProperty(
             content=Fn.base64(text)
         )
+
+
+def _use_repositories(place: Place, names: Sequence[str]) -> list[Statement]:
+    if not names:
+        return []
+    return [Statement("UseRepositories", USE_REPOSITORIES, [place.arn("codecommit", name) for name in names])]
+
+
+def _install_libraries(place: Place, domain: str, repository: str) -> list[Statement]:
+    """Source: AWS docs codeartifact/latest/ug/tokens-authentication.html."""
+    return [
+        Statement("SignInToLibraries", SIGN_IN_TO_LIBRARIES, [place.arn("codeartifact", f"domain/{domain}")]),
+        Statement("ReadLibraries", READ_LIBRARIES, [place.arn("codeartifact", f"repository/{domain}/{repository}")]),
+        Statement(
+            "TokensOfLibraries",
+            BEARER_TOKENS,
+            conditions={"StringEquals": {"sts:AWSServiceName": "codeartifact.amazonaws.com"}},
+            wildcards="The token stands for the role itself; only CodeArtifact takes it",
+        ),
+    ]

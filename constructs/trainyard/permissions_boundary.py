@@ -5,6 +5,7 @@ from constructs import Construct
 from trainyard import (
     batch_host_role,
     folder_policy,
+    notebook_lifecycle,
     runtime_policy,
     team_batch,
     team_deployment,
@@ -74,6 +75,8 @@ OF_THIS_ACCOUNT = {
     *(*team_deployment.CONFIGURE, *team_deployment.DEPLOY, *team_deployment.LOOK_AT),
     *(*team_deployment.USE_ENDPOINTS, *team_deployment.USE_CONFIGS),
     *(*team_studio.USE_APPS, *team_studio.USE_SPACES, *team_studio.LOOK_AROUND),
+    *(*notebook_lifecycle.USE_REPOSITORIES, *notebook_lifecycle.SIGN_IN_TO_LIBRARIES),
+    *notebook_lifecycle.READ_LIBRARIES,
     *(*team_batch.SUBMIT_BATCH, *team_batch.TAG_BATCH, *team_batch.END_BATCH, *team_batch.VIEW_QUEUES),
 }
 WITHOUT_RESOURCE_ACCOUNT = {
@@ -82,5 +85,5 @@ WITHOUT_RESOURCE_ACCOUNT = {
     # These act on no resource, so the request carries no account of one.
     *(*team_repository.SIGN_IN_TO_REGISTRIES, *runtime_policy.DESCRIBE_NETWORK, *runtime_policy.METRICS),
     *(*batch_host_role.DISCOVER, *team_people.FIND, *team_batch.FIND_BATCH),
-    *(*team_registry.FIND_MODELS, *team_deployment.FIND_ENDPOINTS),
+    *(*team_registry.FIND_MODELS, *team_deployment.FIND_ENDPOINTS, *notebook_lifecycle.BEARER_TOKENS),
 }

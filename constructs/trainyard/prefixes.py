@@ -23,6 +23,11 @@ def packages(team: str) -> str:
     return f"{team}/code/packages"
 
 
+def output(team: str) -> str:
+    """Where jobs of a team write, and its notebooks their backups."""
+    return f"{team}/output"
+
+
 def dataset(team: str, name: str) -> str:
     """Where a dataset lies."""
     return f"{team}/{name}"

@@ -96,6 +96,7 @@ def test_one_that_is_replaced_always_stays_for_its_files(keep: bool) -> None:
 def _instance(**changes: Any) -> NotebookInstance:
     stack = Stack(App(), "Test")
     given: Json = {
+        "platform": "notebook-al2023-v1",
         "instance_type": WITH_KEY,
         "volume_gib": 50,
         "subnet_id": "subnet-0123456789abcdef0",

@@ -1,5 +1,6 @@
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aws_cdk import App, Environment, Stack
@@ -9,22 +10,21 @@ from aws_cdk.assertions import Template
 
 from policies.evaluator import Decision, Request, decide, plain
 from tests.support import Json, documents
-from trainyard.notebook_lifecycle import NotebookLifecycle, NotebookScripts, Script
+from trainyard.notebook_lifecycle import Archive, NotebookLifecycle, NotebookScripts, git_url
 
 LIFECYCLE = sagemaker.CfnNotebookInstanceLifecycleConfig.CFN_RESOURCE_TYPE_NAME
 
 ACCOUNT, REGION = "111111111111", "eu-west-1"
 ASSETS = f"cdk-hnb659fds-assets-{ACCOUNT}-{REGION}"
 HERE = {"aws:ResourceAccount": ACCOUNT}
-DIGESTS = {"BOOTSTRAP": "b" * 64, "IDLE_STOP": "1" * 64}
+DIGEST = "b" * 64
 HOOKS = ["OnCreate", "OnStart"]
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("scripts")
-    (folder / "bootstrap.sh").write_text("#!/bin/bash\necho bootstrap\n")
-    (folder / "idle_stop.py").write_text("print('idle')\n")
+    (folder / "job.tar").write_bytes(b"scripts")
     return folder
 
 
@@ -48,9 +48,9 @@ def policy(template: Template) -> Json:
 
 
 @pytest.fixture(scope="module")
-def objects(template: Template) -> list[str]:
-    """The keys of the fetched objects, as the scripts are told them."""
-    return [_settings(template, "OnStart")[name].removeprefix(f"s3://{ASSETS}/") for name in DIGESTS]
+def archive(template: Template) -> str:
+    """The key of the archive that is fetched, as the scripts are told it."""
+    return _settings(template, "OnStart")["JOB"].removeprefix(f"s3://{ASSETS}/")
 
 
 @pytest.mark.parametrize(("hook", "body"), [("OnCreate", "echo created"), ("OnStart", "echo started")])
@@ -74,30 +74,28 @@ def test_a_script_is_told_its_settings(template: Template, hook: str) -> None:
 
 
 @pytest.mark.parametrize("hook", HOOKS)
-@pytest.mark.parametrize("name", DIGESTS)
-def test_a_script_is_told_what_to_fetch_and_its_digest(template: Template, hook: str, name: str) -> None:
+def test_a_script_is_told_what_to_fetch_and_its_digest(template: Template, hook: str) -> None:
     settings = _settings(template, hook)
-    assert settings[name].startswith(f"s3://{ASSETS}/")
-    assert settings[f"{name}_SHA256"] == DIGESTS[name]
+    assert settings["JOB"].startswith(f"s3://{ASSETS}/")
+    assert settings["JOB_SHA256"] == DIGEST
 
 
-def test_the_two_scripts_to_fetch_are_two_objects(objects: list[str]) -> None:
-    assert [Path(key).suffix for key in objects] == [".sh", ".py"]
+def test_what_is_fetched_is_an_archive(archive: str) -> None:
+    assert Path(archive).suffix == ".tar"
 
 
-def test_the_policy_lets_an_instance_fetch_both(policy: Json, objects: list[str]) -> None:
-    for key in objects:
-        assert _decision(policy, "s3:GetObject", key) is Decision.ALLOWED
+def test_the_policy_lets_an_instance_fetch_it(policy: Json, archive: str) -> None:
+    assert _decision(policy, "s3:GetObject", archive) is Decision.ALLOWED
 
 
-def test_the_policy_names_exactly_these_objects(policy: Json, objects: list[str]) -> None:
+def test_the_policy_names_exactly_this_object(policy: Json, archive: str) -> None:
     (statement,) = (each for each in policy["Statement"] if "s3:GetObject" in each["Action"])
-    assert statement["Resource"] == [f"arn:aws:s3:::{ASSETS}/{key}" for key in objects]
+    assert statement["Resource"] == [f"arn:aws:s3:::{ASSETS}/{archive}"]
 
 
 @pytest.mark.parametrize("action", ["s3:PutObject", "s3:DeleteObject", "s3:ListBucket"])
-def test_the_policy_lets_it_do_nothing_else(policy: Json, objects: list[str], action: str) -> None:
-    assert _decision(policy, action, objects[0]) is Decision.IMPLICITLY_DENIED
+def test_the_policy_lets_it_do_nothing_else(policy: Json, archive: str, action: str) -> None:
+    assert _decision(policy, action, archive) is Decision.IMPLICITLY_DENIED
 
 
 @pytest.mark.parametrize("group", ["NotebookInstances", "studio", "TrainingJobs"])
@@ -111,10 +109,10 @@ def test_a_configuration_is_named_so_that_guardrails_know_it(template: Template)
     template.has_resource_properties(LIFECYCLE, {"NotebookInstanceLifecycleConfigName": "Test"})
 
 
-def test_nothing_is_fetched_from_a_bucket_of_another_account(policy: Json, objects: list[str]) -> None:
+def test_nothing_is_fetched_from_a_bucket_of_another_account(policy: Json, archive: str) -> None:
     """The name of a bucket that was deleted can be taken by somebody else."""
     there = {"aws:ResourceAccount": "222222222222"}
-    assert _decision(policy, "s3:GetObject", objects[0], there) is Decision.IMPLICITLY_DENIED
+    assert _decision(policy, "s3:GetObject", archive, there) is Decision.IMPLICITLY_DENIED
 
 
 def test_instances_are_given_the_policy_and_the_configuration(stack: Stack, template: Template) -> None:
@@ -152,6 +150,58 @@ def test_a_script_is_measured_in_bytes(folder: Path) -> None:
         _lifecycle(_stack(), folder, {"on_create": script[:-1] + "é"})
 
 
+@pytest.fixture(scope="module")
+def working(folder: Path) -> Json:
+    """The policy of instances with repositories and with libraries from CodeArtifact."""
+    stack = _stack()
+    _lifecycle(stack, folder, repositories=["notebooks"], codeartifact=("libraries", "pypi"))
+    (document,) = documents(Template.from_stack(stack)).values()
+    return document
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [
+        ("codecommit:GitPull", "codecommit:eu-west-1:111111111111:notebooks"),
+        ("codecommit:GitPush", "codecommit:eu-west-1:111111111111:notebooks"),
+        ("codeartifact:GetAuthorizationToken", "codeartifact:eu-west-1:111111111111:domain/libraries"),
+        ("codeartifact:ReadFromRepository", "codeartifact:eu-west-1:111111111111:repository/libraries/pypi"),
+    ],
+)
+def test_repositories_and_libraries_can_be_used(working: Json, policy: Json, action: str, resource: str) -> None:
+    request = Request(action, f"arn:aws:{resource}")
+    assert decide(request, [working]) is Decision.ALLOWED
+    assert decide(request, [policy]) is Decision.IMPLICITLY_DENIED
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [
+        ("codecommit:GitPull", "codecommit:eu-west-1:111111111111:secret"),
+        ("codecommit:DeleteRepository", "codecommit:eu-west-1:111111111111:notebooks"),
+        ("codeartifact:ReadFromRepository", "codeartifact:eu-west-1:111111111111:repository/libraries/other"),
+        (
+            "codeartifact:PublishPackageVersion",
+            "codeartifact:eu-west-1:111111111111:package/libraries/pypi/pypi//a",
+        ),
+    ],
+)
+def test_no_others_can_be_used(working: Json, action: str, resource: str) -> None:
+    assert decide(Request(action, f"arn:aws:{resource}"), [working]) is Decision.IMPLICITLY_DENIED
+
+
+@pytest.mark.parametrize(
+    ("service", "decision"),
+    [("codeartifact.amazonaws.com", Decision.ALLOWED), ("codestar.amazonaws.com", Decision.IMPLICITLY_DENIED)],
+)
+def test_tokens_are_those_of_codeartifact_alone(working: Json, service: str, decision: Decision) -> None:
+    assert decide(Request("sts:GetServiceBearerToken", "*", {"sts:AWSServiceName": service}), [working]) is decision
+
+
+def test_git_finds_a_repository_of_codecommit() -> None:
+    assert git_url("eu-west-1", "notebooks") == "https://git-codecommit.eu-west-1.amazonaws.com/v1/repos/notebooks"
+
+
 def test_a_setting_that_would_end_its_quotes_is_refused(folder: Path) -> None:
     with pytest.raises(ValueError, match="settings: TEAM: must hold no quote"):
         _lifecycle(_stack(), folder, settings={"TEAM": "vision'; rm -rf /; '"})
@@ -167,13 +217,13 @@ def _lifecycle(
     folder: Path,
     hooks: Mapping[str, str] | None = None,
     settings: Mapping[str, str] | None = None,
+    **more: Any,
 ) -> NotebookLifecycle:
     scripts = NotebookScripts(
         **{"on_create": "#!/bin/bash\necho created\n", "on_start": "#!/bin/bash\necho started\n", **(hooks or {})},
-        bootstrap=Script(str(folder / "bootstrap.sh"), DIGESTS["BOOTSTRAP"]),
-        idle_stop=Script(str(folder / "idle_stop.py"), DIGESTS["IDLE_STOP"]),
+        job=Archive(str(folder / "job.tar"), DIGEST),
     )
-    return NotebookLifecycle(stack, "Lifecycle", scripts=scripts, settings=settings or {})
+    return NotebookLifecycle(stack, "Lifecycle", scripts=scripts, settings=settings or {}, **more)
 
 
 def _padded(length: int, folder: Path, settings: Mapping[str, str] | None = None) -> str:

@@ -53,6 +53,11 @@ def test_a_region_without_a_service_gets_no_endpoint_for_it() -> None:
     assert "batch" not in _endpoints([Feature.BATCH], region="ap-northeast-3")
 
 
+def test_the_regions_without_codecommit_are_those_that_botocore_does_not_know() -> None:
+    known = set(boto3.Session().get_available_regions("codecommit"))
+    assert INTERFACE_SERVICES["git-codecommit"].missing_in == set(REGIONS) - known
+
+
 def test_the_regions_with_codeartifact_are_those_that_botocore_knows() -> None:
     offered = {region for region in REGIONS if is_offered(Feature.CODEARTIFACT, region)}
     assert offered == set(boto3.Session().get_available_regions("codeartifact"))

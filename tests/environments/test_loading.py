@@ -24,12 +24,14 @@ ADOPTED: Json = {
     "batch.pools.2.zone": "eu-west-1b",
 }
 
+PLAIN_NOTEBOOKS: Json = {"notebooks": {}, "teams.0.repositories": []}
+
 # The changed places, and the one message that they give.
 MISTAKES: list[tuple[Json, str]] = [
     (
         {"regoin": "eu-west-1"},
-        "regoin: 'eu-west-1': unknown key; did you mean region? Known here: access, account, alert_emails, batch, "
-        "data, datasets, features, logs, lustre, monthly_budget_usd, name, network, notebooks, region, studio, tags, "
+        "regoin: 'eu-west-1': unknown key; did you mean region? Known here: access, account, alert_emails, "
+        "allowed_replacements, batch, data, datasets, efs, features, logs, lustre, monthly_budget_usd, name, network, notebooks, region, studio, tags, "
         "teams, termination_protection",
     ),
     (
@@ -46,6 +48,51 @@ MISTAKES: list[tuple[Json, str]] = [
     (
         {"access.instance_types": ["ml.g5.*"]},
         "studio.default_instance_type: 'ml.t3.medium': must be one of access.instance_types, which are ml.g5.*",
+    ),
+    (
+        {"features": ["studio", "notebooks", "batch", "lustre", "amazon_linux"], "teams.0.repositories": []},
+        "notebooks.codeartifact: 1 given: must have the feature codeartifact on",
+    ),
+    (
+        {"notebooks.codeartifact": {"domain": "Libraries", "repository": "pypi"}},
+        "notebooks.codeartifact.domain: 'Libraries': must be 2 to 50 of a-z, 0-9 and hyphens",
+    ),
+    (
+        {"notebooks.codeartifact": {"domain": "libraries", "repository": "-pypi"}},
+        "notebooks.codeartifact.repository: '-pypi': must be 2 to 100 letters, digits or ._-, no ._- first",
+    ),
+    ({"notebooks.hook_minutes": 0}, "notebooks.hook_minutes: 0: must be at least 1"),
+    (
+        {"features": ["studio", "notebooks", "batch", "lustre", "amazon_linux"], "notebooks": {}},
+        "teams[0].repositories: 1 given: must have the feature codecommit on",
+    ),
+    (
+        {"teams.0.repositories": ["notebooks", "notebooks"]},
+        "teams[0].repositories[1]: 'notebooks': must be unique: it stands here a second time",
+    ),
+    *(
+        (
+            {"teams.0.repositories": [name]},
+            f"teams[0].repositories[0]: '{name}': must be 1 to 100 letters, digits or ._-, not begin with a dot and "
+            "not end in .git",
+        )
+        for name in ("../etc", ".hidden", "notebooks.git", "a b", "")
+    ),
+    (
+        {"efs": [{"name": "homes", "file_system_id": "fs-0123456789abcdef0", "teams": ["vision"]}]},
+        "efs: 1 given: must have the feature efs on",
+    ),
+    (
+        {"efs": [{"name": "homes", "file_system_id": "fs-1", "teams": ["vision"]}]},
+        "efs[0].file_system_id: 'fs-1': must be an id of AWS such as fs-0123456789abcdef0",
+    ),
+    (
+        {
+            "features": ["efs", "studio", "notebooks", "batch", "lustre", "amazon_linux"],
+            **PLAIN_NOTEBOOKS,
+            "efs": [{"name": "homes", "file_system_id": "fs-0123456789abcdef0", "teams": ["nobody"]}],
+        },
+        "efs[0].teams[0]: 'nobody': must be one of the teams: ",
     ),
     ({"access.max_runtime_hours": 12}, "access.max_runtime_hours: 12: must be at least 24"),
     ({"access.max_runtime_hours": 1000}, "access.max_runtime_hours: 1000: must be at most 672"),
@@ -423,20 +470,20 @@ MISTAKES += [
     ({"batch.pools.0.kind": "cheap"}, "batch.pools[0].kind: 'cheap': must be 'on_demand', 'spot' or 'multi_node'"),
     ({"batch.runnable_limit_minutes": 5}, "batch.runnable_limit_minutes: 5: must be at least 10"),
     (
-        {"features": ["studio", "notebooks", "training", "batch", "lustre"]},
+        {"features": ["studio", "notebooks", "training", "batch", "lustre"], **PLAIN_NOTEBOOKS},
         "features: ['studio', 'notebooks', 'training', 'batch', 'lustre']: must hold amazon_linux: batch and notebooks "
         "install the client of Lustre from its packages",
     ),
     (
-        {"features": ["studio", "batch", "lustre", "amazon_linux"], "teams.1.notebooks": []},
+        {"features": ["studio", "batch", "lustre", "amazon_linux"], "teams.1.notebooks": [], **PLAIN_NOTEBOOKS},
         "teams[0].notebooks: 2 instances: must have the feature notebooks on",
     ),
     (
-        {"features": ["studio", "notebooks", "lustre", "amazon_linux"]},
+        {"features": ["studio", "notebooks", "lustre", "amazon_linux"], **PLAIN_NOTEBOOKS},
         "batch.pools: 3 given: must have the feature batch on",
     ),
     (
-        {"features": ["studio", "notebooks", "batch", "amazon_linux"]},
+        {"features": ["studio", "notebooks", "batch", "amazon_linux"], **PLAIN_NOTEBOOKS},
         "lustre: 2 given: must have the feature lustre on",
     ),
     ({"alert_emails": ["nobody"]}, "alert_emails[0]: 'nobody': must be an e-mail address such as team@example.com"),

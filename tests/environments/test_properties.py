@@ -94,6 +94,16 @@ def platforms(draw: st.DrawFn, features: list[Feature], zones: list[str]) -> Jso
         "data": {"keep_after_teardown": draw(st.booleans())},
         "studio": {"auth_mode": "SSO" if sso else "IAM", "idle_timeout_minutes": draw(st.integers(60, 525600))},
     }
+    if Feature.CODEARTIFACT in features:
+        libraries = {"domain": "libraries", "repository": "pypi.store"}
+        platform["notebooks"] = {
+            "backup": draw(st.booleans()),
+            "codeartifact": draw(st.sampled_from([None, libraries])),
+        }
+    if Feature.EFS in features and Feature.AMAZON_LINUX in features and named:
+        point = draw(st.sampled_from([None, "fsap-0123456789abcdef0"]))
+        homes = {"name": "homes", "file_system_id": "fs-0123456789abcdef0", "access_point_id": point}
+        platform["efs"] = [{**homes, "teams": draw(st.lists(st.sampled_from(named), unique=True, min_size=1))}]
     if Feature.BATCH in features:
         kinds = st.sampled_from(["on_demand", "spot", "multi_node"])
         platform["batch"] = {
@@ -133,6 +143,8 @@ def a_team(draw: st.DrawFn, name: str, features: list[Feature], zones: list[str]
             {"name": f"n{index}", "instance_type": kind, "zone": draw(st.sampled_from(zones))}
             for index, kind in enumerate(draw(st.lists(types, max_size=2)))
         ]
+        if Feature.CODECOMMIT in features:
+            team["repositories"] = draw(st.lists(st.sampled_from(["notebooks", "a_b.c-1"]), unique=True))
     return team
 
 
