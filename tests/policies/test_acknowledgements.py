@@ -196,6 +196,7 @@ def _runs_as_nobody(given: Acknowledged) -> bool:
 TRUE: dict[str, Callable[[Acknowledged], bool]] = {
     "AWS has no resource for this action; which images": _take_no_resource,
     "A metric belongs to a namespace": _limited_by("StringLike", "cloudwatch:namespace"),
+    "The token stands for the role itself; only CodeArtifact": _limited_by("StringEquals", "sts:AWSServiceName"),
     "AWS has no resource for this action": _take_no_resource,
     "AWS has no resources for these": _take_no_resource,
     "All that lies in a folder": _in_own_folder,
