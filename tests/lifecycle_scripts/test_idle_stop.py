@@ -176,12 +176,6 @@ def test_memory_of_a_gpu_is_no_activity() -> None:
     assert idle_stop.remember(QUIET, HOLDS_GPU).last_activity == QUIET.last_activity
 
 
-@pytest.mark.parametrize(("ahead", "counts"), [(MINUTE, NOW), (HOUR, 0.0), (math.inf, 0.0), (math.nan, 0.0)])
-def test_activity_in_time_to_come_is_none(ahead: float, counts: float) -> None:
-    look = replace(IDLE, jupyter=Jupyter(last_activity=NOW + ahead))
-    assert idle_stop.remember(Memory(), look).last_activity == counts
-
-
 def test_a_clock_that_was_set_back_does_not_keep_the_instance() -> None:
     assert idle_stop.remember(Memory(last_activity=NOW + 24 * HOUR), SILENT).last_activity == 0
 
@@ -585,21 +579,21 @@ def test_times_are_read_with_and_without_a_fraction(text: str) -> None:
 @pytest.mark.enable_socket
 def test_a_server_is_found_by_its_runtime_file(root: Path, server: FakeServer) -> None:
     server.announce(root)
-    assert idle_stop.ask_servers() == Jupyter(busy_kernels=0, last_activity=at("10:00:00.000001Z"))
+    assert idle_stop.ask_servers(NOW) == Jupyter(busy_kernels=0, last_activity=at("10:00:00.000001Z"))
 
 
 @pytest.mark.enable_socket
 def test_a_server_is_found_where_it_usually_is(root: Path, server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
     assert root
     monkeypatch.setattr(idle_stop, "USUAL_PORTS", (("https", 1), ("http", server.http.server_port)))
-    assert idle_stop.ask_servers() == Jupyter(last_activity=at("10:00:00.000001Z"))
+    assert idle_stop.ask_servers(NOW) == Jupyter(last_activity=at("10:00:00.000001Z"))
 
 
 @pytest.mark.enable_socket
 def test_where_nothing_listens_is_no_server(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert root
     monkeypatch.setattr(idle_stop, "USUAL_PORTS", (("https", 1), ("http", 2)))
-    assert idle_stop.ask_servers().silence == "no server: https://localhost:1/, http://localhost:2/"
+    assert idle_stop.ask_servers(NOW).silence == "no server: https://localhost:1/, http://localhost:2/"
 
 
 @pytest.mark.enable_socket
@@ -608,14 +602,14 @@ def test_no_proxy_is_asked(root: Path, server: FakeServer, monkeypatch: pytest.M
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.setenv("http_proxy", "http://localhost:1")
     server.announce(root)
-    assert not idle_stop.ask_servers().silence
+    assert not idle_stop.ask_servers(NOW).silence
 
 
 @pytest.mark.enable_socket
 def test_the_token_of_a_server_is_used(root: Path, server: FakeServer) -> None:
     server.token = "secret"  # noqa: S105 (of a test)
     server.announce(root)
-    assert not idle_stop.ask_servers().silence
+    assert not idle_stop.ask_servers(NOW).silence
 
 
 @pytest.mark.enable_socket
@@ -623,7 +617,7 @@ def test_an_old_token_of_a_server_makes_it_not_silent(root: Path, server: FakeSe
     server.token = "secret"  # noqa: S105 (of a test)
     server.announce(root)
     server.announce(root, token="before")  # noqa: S106 (of a test)
-    assert not idle_stop.ask_servers().silence
+    assert not idle_stop.ask_servers(NOW).silence
 
 
 @pytest.mark.enable_socket
@@ -631,7 +625,7 @@ def test_a_kernel_counts_once_however_often_its_server_is_announced(root: Path, 
     server.answers["/api/kernels"][0]["execution_state"] = "busy"
     server.announce(root)
     server.announce(root)
-    assert idle_stop.ask_servers().busy_kernels == 1
+    assert idle_stop.ask_servers(NOW).busy_kernels == 1
 
 
 @pytest.mark.enable_socket
@@ -639,13 +633,13 @@ def test_only_the_newest_runtime_files_are_read(root: Path, server: FakeServer) 
     server.announce(root)
     for number in range(20):
         os.utime(server.announce(root, port=1), (number, number))
-    assert not idle_stop.ask_servers().silence
+    assert not idle_stop.ask_servers(NOW).silence
 
 
 @pytest.mark.enable_socket
 def test_a_question_does_not_count_as_activity(root: Path, server: FakeServer) -> None:
     server.announce(root)
-    idle_stop.ask_servers()
+    idle_stop.ask_servers(NOW)
     assert server.asked
     assert all(path.endswith("?no_track_activity=1") for path in server.asked)
 
@@ -655,7 +649,7 @@ def test_a_question_does_not_count_as_activity(root: Path, server: FakeServer) -
 def test_only_a_busy_kernel_is_busy(root: Path, server: FakeServer, state: str | None, busy: int) -> None:
     server.answers["/api/kernels"][0]["execution_state"] = state
     server.announce(root)
-    assert idle_stop.ask_servers().busy_kernels == busy
+    assert idle_stop.ask_servers(NOW).busy_kernels == busy
 
 
 @pytest.mark.enable_socket
@@ -670,14 +664,28 @@ def test_only_a_busy_kernel_is_busy(root: Path, server: FakeServer, state: str |
 def test_the_newest_activity_counts(root: Path, server: FakeServer, path: str, answer: Any) -> None:
     server.answers[path] = answer
     server.announce(root)
-    assert idle_stop.ask_servers().last_activity == at("12:00:00Z")
+    assert idle_stop.ask_servers(NOW).last_activity == at("12:00:00Z")
+
+
+@pytest.mark.enable_socket
+def test_activity_in_time_to_come_hides_no_other(root: Path, server: FakeServer) -> None:
+    server.answers["/api/terminals"] = [{"last_activity": "9999-12-31T23:59:59Z"}]
+    server.announce(root)
+    assert idle_stop.ask_servers(NOW).last_activity == at("10:00:00.000001Z")
+
+
+@pytest.mark.enable_socket
+def test_activity_since_the_run_began_counts(root: Path, server: FakeServer) -> None:
+    server.answers["/api/terminals"] = [{"last_activity": moment(NOW + MINUTE)}]
+    server.announce(root)
+    assert idle_stop.ask_servers(NOW).last_activity == NOW
 
 
 @pytest.mark.enable_socket
 def test_a_server_may_have_no_terminals(root: Path, server: FakeServer) -> None:
     del server.answers["/api/terminals"]
     server.announce(root)
-    assert not idle_stop.ask_servers().silence
+    assert not idle_stop.ask_servers(NOW).silence
 
 
 @pytest.mark.enable_socket
@@ -685,7 +693,7 @@ def test_a_server_may_have_no_terminals(root: Path, server: FakeServer) -> None:
 def test_a_server_has_kernels_and_a_status(root: Path, server: FakeServer, path: str) -> None:
     del server.answers[path]
     server.announce(root)
-    assert idle_stop.ask_servers().silence
+    assert idle_stop.ask_servers(NOW).silence
 
 
 @pytest.mark.enable_socket
@@ -695,14 +703,16 @@ def test_a_server_has_kernels_and_a_status(root: Path, server: FakeServer, path:
 def test_a_kernel_of_nonsense_hides_no_other(root: Path, server: FakeServer, kernel: Any) -> None:
     server.answers["/api/kernels"] = [kernel, {"execution_state": "busy", "last_activity": None}, kernel]
     server.announce(root)
-    assert idle_stop.ask_servers() == Jupyter(busy_kernels=1, last_activity=at("10:00:00.000001Z"))
+    assert idle_stop.ask_servers(NOW) == Jupyter(busy_kernels=1, last_activity=at("10:00:00.000001Z"))
 
 
 @pytest.mark.enable_socket
 def test_a_server_that_refuses_is_silent_and_told(root: Path, server: FakeServer) -> None:
     server.announce(root)
     server.token = "secret"  # noqa: S105 (of a test)
-    assert idle_stop.ask_servers().silence == f"http://localhost:{server.http.server_port}/: HTTP Error 403: Forbidden"
+    assert (
+        idle_stop.ask_servers(NOW).silence == f"http://localhost:{server.http.server_port}/: HTTP Error 403: Forbidden"
+    )
 
 
 @pytest.mark.enable_socket
@@ -710,20 +720,20 @@ def test_a_server_that_refuses_is_silent_and_told(root: Path, server: FakeServer
 def test_a_server_whose_kernels_are_no_list_is_silent(root: Path, server: FakeServer, answer: Any) -> None:
     server.answers["/api/kernels"] = answer
     server.announce(root)
-    assert idle_stop.ask_servers().silence
+    assert idle_stop.ask_servers(NOW).silence
 
 
 @pytest.mark.enable_socket
 def test_one_server_that_is_there_is_enough(root: Path, server: FakeServer) -> None:
     server.announce(root, port=1)
     server.announce(root)
-    assert not idle_stop.ask_servers().silence
+    assert not idle_stop.ask_servers(NOW).silence
 
 
 @pytest.mark.enable_socket
 def test_a_runtime_file_leads_to_no_other_machine(root: Path, server: FakeServer) -> None:
     server.announce(root, base_url="@elsewhere.example/", hostname="elsewhere.example")
-    idle_stop.ask_servers()
+    idle_stop.ask_servers(NOW)
     assert server.asked
     assert all(path.startswith("/@elsewhere.example/api/") for path in server.asked)
 
@@ -747,7 +757,7 @@ def test_a_runtime_file_leads_to_no_other_machine(root: Path, server: FakeServer
 )
 def test_a_runtime_file_of_nonsense_is_passed_over(root: Path, server: FakeServer, text: str) -> None:
     server.announce(root).with_name("jpserver-1.json").write_text(text)
-    assert idle_stop.ask_servers().last_activity == at("10:00:00.000001Z")
+    assert idle_stop.ask_servers(NOW).last_activity == at("10:00:00.000001Z")
 
 
 # Servers that misbehave
@@ -806,7 +816,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_server_that_misbehaves_is_silent_and_told_in_one_line(root: Path, server: FakeServer, odd: str) -> None:
     server.odd = dict.fromkeys(server.answers, ODD[odd])
     server.announce(root)
-    told = idle_stop.ask_servers()
+    told = idle_stop.ask_servers(NOW)
     assert (told.busy_kernels, told.last_activity, len(told.silence.splitlines())) == (0, 0.0, 1)
 
 
@@ -817,7 +827,7 @@ def test_a_busy_kernel_counts_whatever_else_misbehaves(root: Path, server: FakeS
     server.answers["/api/kernels"][0]["execution_state"] = "busy"
     server.odd = {"/api/terminals": ODD[odd], "/api/status": ODD[odd]}
     server.announce(root)
-    assert idle_stop.ask_servers().busy_kernels == 1
+    assert idle_stop.ask_servers(NOW).busy_kernels == 1
 
 
 @pytest.mark.enable_socket
@@ -826,14 +836,14 @@ def test_a_server_that_misbehaves_hides_no_other(root: Path, server: FakeServer)
     server.announce(root)
     server.announce(root, base_url="/odd")
     server.odd = {f"/odd{path}": ODD["byte by byte"] for path in server.answers}
-    assert idle_stop.ask_servers().last_activity == at("10:00:00.000001Z")
+    assert idle_stop.ask_servers(NOW).last_activity == at("10:00:00.000001Z")
 
 
 @pytest.mark.enable_socket
 def test_a_redirect_is_not_followed(root: Path, server: FakeServer) -> None:
     server.odd["/api/kernels"] = says(302, b"", Location="/elsewhere")
     server.announce(root)
-    idle_stop.ask_servers()
+    idle_stop.ask_servers(NOW)
     assert "/elsewhere" not in server.asked
 
 
@@ -841,7 +851,8 @@ NAMES = st.sampled_from(["execution_state", "last_activity", "id", "name", "kern
 TEXT = st.text(max_size=8).filter(lambda text: text != "busy") | st.sampled_from(
     ["idle", "starting", "dead", "2026-11-20T17:54:02.314868Z", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00+23:59"]
 )
-JSON = st.recursive(
+KERNELS = st.fixed_dictionaries({"last_activity": TEXT | st.none()}, optional={"execution_state": TEXT | st.none()})
+JSON = KERNELS | st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | TEXT,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner, max_size=4),
     max_leaves=12,
@@ -857,7 +868,7 @@ def test_a_busy_kernel_is_seen_among_any_answers(answers: Sequence[Any], busy: i
         told["api/kernels"] = [*others, *[{"execution_state": "busy", "last_activity": None}] * busy]
     with pytest.MonkeyPatch.context() as patch:
         answer_with(patch, told)
-        assert idle_stop.ask_servers().busy_kernels == busy
+        assert idle_stop.ask_servers(NOW).busy_kernels == busy
 
 
 def answer_with(patch: pytest.MonkeyPatch, told: dict[str, Any]) -> None:
@@ -879,7 +890,7 @@ def answer_with(patch: pytest.MonkeyPatch, told: dict[str, Any]) -> None:
 @pytest.fixture
 def idle(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An instance that has been idle for long, as the two runs before found too."""
-    monkeypatch.setattr(idle_stop, "ask_servers", lambda: Jupyter(last_activity=time.time() - 2 * HOUR))
+    monkeypatch.setattr(idle_stop, "ask_servers", lambda _: Jupyter(last_activity=time.time() - 2 * HOUR))
     before = {"last_activity": 0, "quiet_runs": 2, "silent_runs": 0, "uptime": 32100.12, "counters": {}}
     (root / "run/trainyard/idle.json").write_text(json.dumps(before))
     program(root, "aws", f'echo "$*" >>{root}/calls')
@@ -907,7 +918,7 @@ def test_the_reason_has_plain_characters_only(
     idle: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert idle
-    monkeypatch.setattr(idle_stop, "ask_servers", lambda: Jupyter(silence="caf\u00e9\udcff"))
+    monkeypatch.setattr(idle_stop, "ask_servers", lambda _: Jupyter(silence="caf\u00e9\udcff"))
     run("--dry-run")
     assert "caf\\xe9\\udcff" in capsys.readouterr().out
 

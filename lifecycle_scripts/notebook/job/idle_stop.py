@@ -165,9 +165,8 @@ class Memory:
 def remember(before: Memory, look: Look) -> Memory:
     """The memory with this run in it."""
     works = look.jupyter.busy_kernels > 0 or look.work.is_busy
-    known = (_past(before.last_activity, look.now), _past(look.jupyter.last_activity, look.now))
     return Memory(
-        last_activity=look.now if works else max(known),
+        last_activity=look.now if works else max(_past(before.last_activity, look.now), look.jupyter.last_activity),
         quiet_runs=0 if look.work.is_busy else before.quiet_runs + 1,
         silent_runs=before.silent_runs + 1 if look.jupyter.silence else 0,
         uptime=look.uptime,
@@ -234,7 +233,7 @@ def observe(before: Memory, now: float) -> Look:
         uptime=uptime,
         bootstrap_running=_bootstrap_running(),
         keep_awake_until=_keep_awake_until(now),
-        jupyter=ask_servers(),
+        jupyter=ask_servers(now),
         work=Work(cpu_seconds / elapsed, in_and_out / elapsed, *_gpus(processes)),
         counters=counters,
     )
@@ -243,13 +242,13 @@ def observe(before: Memory, now: float) -> Look:
 # The Jupyter servers
 
 
-def ask_servers() -> Jupyter:
+def ask_servers(now: float) -> Jupyter:
     """What all servers that are there say together."""
     silent = f"no answer in {SECONDS_FOR_ALL_ANSWERS} seconds"
     told: dict[Server, Jupyter | None] = {each: Jupyter(silence=f"{each.url}: {silent}") for each in _servers()}
 
     def ask(server: Server) -> None:
-        told[server] = _ask(server)
+        told[server] = _ask(server, now)
 
     # One that answers byte by byte must not keep us from the others.
     threads = [Thread(target=ask, args=(server,), daemon=True) for server in told]
@@ -303,7 +302,7 @@ def _runtime_files() -> list[Path]:
     return sorted(files, key=changed, reverse=True)[:RUNTIME_FILES]
 
 
-def _ask(server: Server) -> Jupyter | None:
+def _ask(server: Server, now: float) -> Jupyter | None:
     """None if there is no server. What a part of it says counts even if another part is silent."""
     busy, moments, silence = 0, [0.0], ""
     for path in ("api/kernels", "api/terminals", "api/status"):
@@ -327,7 +326,7 @@ def _ask(server: Server) -> Jupyter | None:
             with suppress(*NONSENSE):
                 busy += path == "api/kernels" and each["execution_state"] == "busy"
             with suppress(*NONSENSE):
-                moments.append(_moment(each["last_activity"]))
+                moments.append(_past(_moment(each["last_activity"]), now))
     return Jupyter(busy, max(moments), " ".join(silence.split())[:200])
 
 
