@@ -83,6 +83,42 @@ def test_a_notebook_instance_has_a_network_interface_until_it_is_gone(aws: Aws) 
     assert aws.interfaces() == []
 
 
+def test_another_platform_takes_a_minute_and_keeps_the_instance(aws: Aws) -> None:
+    aws("sagemaker.CreateNotebookInstance", **NOTEBOOK)
+    aws.wait(240)
+    made = _notebook(aws)
+    aws("sagemaker.StopNotebookInstance", NotebookInstanceName="book")
+    aws.wait(90)
+    aws("sagemaker.UpdateNotebookInstance", NotebookInstanceName="book", PlatformIdentifier="notebook-al2023-v2")
+    aws.wait(59)
+    assert _notebook(aws)["NotebookInstanceStatus"] == "Updating"
+    aws.wait(1)
+    changed = _notebook(aws)
+    assert (made["PlatformIdentifier"], changed["PlatformIdentifier"]) == ("notebook-al2023-v1", "notebook-al2023-v2")
+    assert (changed["NotebookInstanceStatus"], changed["CreationTime"]) == ("Stopped", made["CreationTime"])
+
+
+def test_a_start_fails_when_the_name_of_its_script_says_so(aws: Aws) -> None:
+    aws("sagemaker.CreateNotebookInstanceLifecycleConfig", NotebookInstanceLifecycleConfigName="failing")
+    aws("sagemaker.CreateNotebookInstance", **NOTEBOOK, LifecycleConfigName="failing")
+    aws.wait(240)
+    failed = _notebook(aws)
+    assert failed["NotebookInstanceStatus"] == "Failed"
+    assert "failing" in failed["FailureReason"]
+
+
+def test_a_failed_notebook_instance_starts_once_its_script_is_gone(aws: Aws) -> None:
+    aws("sagemaker.CreateNotebookInstanceLifecycleConfig", NotebookInstanceLifecycleConfigName="failing")
+    aws("sagemaker.CreateNotebookInstance", **NOTEBOOK, LifecycleConfigName="failing")
+    aws.wait(240)
+    aws("sagemaker.UpdateNotebookInstance", NotebookInstanceName="book", DisassociateLifecycleConfig=True)
+    aws.wait(60)
+    aws("sagemaker.StartNotebookInstance", NotebookInstanceName="book")
+    aws.wait(180)
+    started = _notebook(aws)
+    assert (started["NotebookInstanceStatus"], "FailureReason" in started) == ("InService", False)
+
+
 def test_a_file_system_has_a_network_interface_until_it_is_gone(aws: Aws) -> None:
     system = _system(aws)
     assert [each["NetworkInterfaceId"] for each in aws.interfaces()] == system["NetworkInterfaceIds"]
