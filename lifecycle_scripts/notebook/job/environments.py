@@ -194,7 +194,7 @@ class Builder:
 
     def _fill_from_requirements(self, folder: Path, text: str) -> None:
         try:
-            uv = self._tool("uv") / "uv"
+            uv = self._uv()
         except BuildError as error:
             self.notes.append(f"built with pip: {error}")
             self._run([sys.executable, "-m", "venv", folder])
@@ -226,7 +226,7 @@ class Builder:
         spec.write_text(text, encoding="utf-8")
         python = folder / "bin" / "python"
         try:
-            command: list[str | Path] = [self._tool("uv") / "uv", "pip", "install", "--python", python]
+            command: list[str | Path] = [self._uv(), "pip", "install", "--python", python]
         except BuildError:
             command = [python, "-m", "pip", "install", "--no-input"]
         command += ["--only-binary", ":all:"]
@@ -262,8 +262,10 @@ class Builder:
             wheel.extractall(folder)
         for script in folder.glob("*.data/scripts/*"):
             script.chmod(0o755)
-            script.rename(folder / script.name)
         return ""
+
+    def _uv(self) -> Path:
+        return self._tool("uv") / f"uv-{self.tools['uv'].version}.data" / "scripts" / "uv"
 
     def _run(self, command: Sequence[str | Path], spec: str = "") -> None:
         """Runs a tool; its words go to the log, and its last error is the reason."""
@@ -438,7 +440,7 @@ async def _install_environment(folder: Path, channel: Path, cache: Path) -> dict
         gateway=rattler.Gateway(cache_dir=cache / "repodata"),
         virtual_packages=rattler.VirtualPackage.detect(),
     )
-    await rattler.install(records, folder, cache_dir=cache, show_progress=False, requested_specs=matches)
+    await rattler.install(records, folder, cache_dir=cache, show_progress=False)
     return {"pip": "\n".join(pip), "notes": notes}
 
 
@@ -602,12 +604,13 @@ def _is_hashed(text: str) -> bool:
 
 
 def _reason(output: str, spec: str) -> str:
-    """What a tool said from its last error on, with the line of the spec where it gives a position."""
+    """What a tool said from its last error to its hints, with the line of the spec where it gives a position."""
     lines = output.split("\n")
     starts = [number for number, line in enumerate(lines) if line.lower().startswith("error:")]
     if not starts:
         return ""
-    said = " ".join(" ".join(lines[starts[-1] :]).split())[len("error:") :].strip()
+    said = " ".join(lines[starts[-1] :]).partition(" hint:")[0]
+    said = " ".join(said.split())[len("error:") :].strip()
     return re.sub(
         r" in `[^`]*` at position (\d+)",
         lambda found: f" in line {spec[: int(found[1])].count(chr(10)) + 1}",
