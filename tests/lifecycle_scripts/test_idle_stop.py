@@ -248,10 +248,17 @@ def test_keep_awake_holds_for_the_time_in_it(root: Path, text: str, hours: float
     assert look().keep_awake_until == NOW - HOUR + hours * HOUR
 
 
-@pytest.mark.parametrize(("text", "changed"), [("", NOW + HOUR), ("2026-11-20", NOW - HOUR)])
+@pytest.mark.parametrize(
+    ("text", "changed"), [("", NOW + HOUR), ("2027-02-01", NOW + HOUR), ("2026-11-20", NOW - HOUR)]
+)
 def test_keep_awake_does_not_hold_for_ever(root: Path, text: str, changed: float) -> None:
     keep_awake(root, text, changed)
     assert look().keep_awake_until <= NOW
+
+
+def test_keep_awake_holds_from_the_moment_it_is_written(root: Path) -> None:
+    keep_awake(root, "1", NOW + 1)
+    assert look().keep_awake_until == NOW + HOUR
 
 
 def test_a_pipe_as_keep_awake_holds_nothing_up(root: Path) -> None:

@@ -453,8 +453,8 @@ def _keep_awake_until(now: float) -> float:
         text, changed = _read(ROOT / "home/ec2-user/SageMaker/.keep-awake")
     except NONSENSE:
         return 0.0
-    # A time to come would hold for ever.
-    return 0.0 if changed > now else min(_until(text.strip(), changed), changed + KEEP_AWAKE_SECONDS_AT_MOST)
+    changed = max(_past(changed, now), 0.0)
+    return min(_until(text.strip(), changed), changed + KEEP_AWAKE_SECONDS_AT_MOST)
 
 
 def _until(text: str, changed: float) -> float:
