@@ -28,7 +28,7 @@ def text(script: Path) -> str:
 
 def job() -> bytes:
     """What notebook instances fetch, as a tar archive: the same bytes on every machine."""
-    files = {"bootstrap.sh": text(JOB / "bootstrap.sh").encode()}
+    files = {file.name: text(file).encode() for file in JOB.glob("*.sh")}
     files |= {file.name: file.read_bytes() for file in (*JOB.glob("*.py"), *JOB.glob("*.txt"))}
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w", format=tarfile.USTAR_FORMAT) as tar:
