@@ -3,18 +3,24 @@
 Source: https://docs.conda.io/projects/conda-build/en/stable/resources/package-spec.html
 """
 
-import asyncio
 import hashlib
 import io
 import json
 import platform
+import subprocess
 import sys
 import tarfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+# In a process of its own, with an end of its own: rattler's threads crash the interpreter at its usual end.
+INDEX = """
+import asyncio, os, sys
 from rattler.index import index_fs
+asyncio.run(index_fs(sys.argv[1], write_shards=False, force=True))
+os._exit(0)
+"""
 
 
 @dataclass(frozen=True)
@@ -73,7 +79,7 @@ class Channel:
     def write_index(self) -> None:
         """Brings repodata.json up to date."""
         (self.folder / "noarch").mkdir(parents=True, exist_ok=True)
-        asyncio.run(index_fs(self.folder, write_shards=False, force=True))
+        subprocess.run([sys.executable, "-c", INDEX, self.folder], check=True, timeout=60)
 
     def lock(self, packages: Sequence[Path], wheels: Sequence[Path] = ()) -> str:
         """A lock file as conda-lock writes it, of conda-forge and PyPI."""

@@ -13,7 +13,15 @@ from packaging.utils import canonicalize_name
 LEFT_OUT = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json")
 
 
-def wheel(folder: Path, name: str, version: str, files: Mapping[str, str | bytes], tag: str = "py3-none-any") -> Path:
+def wheel(
+    folder: Path,
+    name: str,
+    version: str,
+    files: Mapping[str, str | bytes],
+    tag: str = "py3-none-any",
+    *,
+    compressed: bool = False,
+) -> Path:
     """A wheel with these files; gives its path."""
     info = f"{name}-{version}.dist-info"
     usual = {
@@ -23,7 +31,7 @@ def wheel(folder: Path, name: str, version: str, files: Mapping[str, str | bytes
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}-{version}-{tag}.whl"
     rows = []
-    with zipfile.ZipFile(path, "w") as archive:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED) as archive:
         for file, text in (usual | dict(files)).items():
             content = text.encode() if isinstance(text, str) else text
             archive.writestr(file, content)

@@ -41,6 +41,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from rattler import RepoDataRecord
+
 REQUIREMENTS, ENVIRONMENT, LOCK = "requirements", "environment", "lock"
 ENDINGS = (
     (".conda-lock.yml", LOCK),
@@ -255,8 +257,7 @@ class Builder:
         found = sorted(wheels.glob(f"{tool.name.replace('-', '_')}-{tool.version}-*.whl"))
         if not found:
             raise BuildError(f"{tool.name} {tool.version} is not in tools/ of the team's packages")
-        content = found[0].read_bytes()
-        if hashlib.sha256(content).hexdigest() != tool.sha256:
+        if _digest(found[0], "sha256").hex() != tool.sha256:
             raise BuildError(f"{found[0].name} in tools/ of the team's packages is not the file of that sha256")
         with zipfile.ZipFile(found[0]) as wheel:
             wheel.extractall(folder)
@@ -422,6 +423,26 @@ def conda(kind: str, folder: Path, channel: Path, cache: Path) -> None:
     (folder / "told.json").write_text(json.dumps(told), encoding="utf-8")
 
 
+async def _install(records: list[RepoDataRecord], folder: Path, channel: Path, cache: Path) -> None:
+    """Installs from the copy of the channel: an URL stands for the file of that name there.
+
+    The hash is looked at here, because rattler does not do it for files.
+    """
+    import rattler
+
+    for record in records:
+        file = channel / Path(*urllib.parse.urlsplit(record.url).path.split("/")[-2:])
+        name = f"{file.parent.name}/{file.name}"
+        if not file.is_file():
+            raise BuildError(f"{name} is not in channel/ of the team's packages")
+        # Old channels and lock files give only the MD5.
+        expected, algorithm = (record.sha256, "sha256") if record.sha256 else (record.md5, "md5")
+        if not expected or _digest(file, algorithm) != expected:
+            raise BuildError(f"{name} in channel/ of the team's packages is not the file of that {algorithm}")
+        record.url = file.as_uri()
+    await rattler.install(records, folder, cache_dir=cache, show_progress=False)
+
+
 async def _install_environment(folder: Path, channel: Path, cache: Path) -> dict[str, Any]:
     import rattler
 
@@ -440,27 +461,18 @@ async def _install_environment(folder: Path, channel: Path, cache: Path) -> dict
         gateway=rattler.Gateway(cache_dir=cache / "repodata"),
         virtual_packages=rattler.VirtualPackage.detect(),
     )
-    await rattler.install(records, folder, cache_dir=cache, show_progress=False)
+    await _install(records, folder, channel, cache)
     return {"pip": "\n".join(pip), "notes": notes}
 
 
 async def _install_lock(folder: Path, channel: Path, cache: Path) -> dict[str, Any]:
-    """An URL of a lock file stands for the file of that name in the copy of the channel."""
     import rattler
 
     environment = rattler.LockFile.from_path(folder / "spec.yml").default_environment()
     here = next((each for each in environment.platforms() if each.name == "linux-64"), None) if environment else None
     if environment is None or here is None:
         raise BuildError("has no packages for linux-64")
-    records = environment.conda_repodata_records_for_platform(here) or []
-    for record in records:
-        file = channel / Path(*urllib.parse.urlsplit(record.url).path.split("/")[-2:])
-        if not file.is_file():
-            raise BuildError(f"{file.parent.name}/{file.name} is not in channel/ of the team's packages")
-        if not _has_hash(file, record.sha256, record.md5):
-            raise BuildError(f"{file.parent.name}/{file.name} in channel/ is not the file that the lock file means")
-        record.url = file.as_uri()
-    await rattler.install(records, folder, cache_dir=cache, show_progress=False)
+    await _install(environment.conda_repodata_records_for_platform(here) or [], folder, channel, cache)
     pip = []
     for package in environment.pypi_packages_for_platform(here) or []:
         sha256 = package.hashes.sha256 if package.hashes else None
@@ -495,12 +507,12 @@ def _parsed(text: str) -> tuple[list[str], list[str], list[str]]:
     return specs, pip, ["all packages come from the team's channel, whatever the file names"] if channels else []
 
 
-def _has_hash(file: Path, sha256: bytes | None, md5: bytes | None) -> bool:
-    """Old channels give only the MD5."""
-    content = file.read_bytes()
-    if sha256:
-        return hashlib.sha256(content).digest() == sha256
-    return bool(md5) and hashlib.md5(content, usedforsecurity=False).digest() == md5
+def _digest(file: Path, algorithm: str) -> bytes:
+    digest = hashlib.new(algorithm, usedforsecurity=False)
+    with file.open("rb") as opened:
+        while part := opened.read(1 << 20):
+            digest.update(part)
+    return digest.digest()
 
 
 def _make(folder: Path, fill: Callable[[Path], str]) -> None:
@@ -532,13 +544,14 @@ def _clean(volume: Volume, identities: set[str]) -> None:
     for folder in _entries(volume.environments):
         if not OURS.fullmatch(folder.name) or folder.is_symlink():
             continue
-        if folder.name in identities or not any(os.path.lexists(folder / name) for name in ("current", "previous")):
-            _sweep(folder)
-            with contextlib.suppress(OSError):  # there is more in it
-                folder.rmdir()
-        else:
-            for name in ("current", "previous"):
-                (folder / name).unlink(missing_ok=True)
+        if folder.name not in identities:
+            if os.path.lexists(folder / "current"):
+                (folder / "current").replace(folder / "previous")
+            else:
+                (folder / "previous").unlink(missing_ok=True)
+        _sweep(folder)
+        with contextlib.suppress(OSError):  # there is more in it
+            folder.rmdir()
 
 
 def _sweep(home: Path) -> None:
@@ -586,9 +599,9 @@ def _locked(volume: Volume) -> Iterator[int]:
 
 def _text(file: Path) -> str:
     """Of a spec, with the line ends of Unix. Its user may have made it anything: a folder, a pipe, endless."""
-    with os.fdopen(os.open(file, os.O_RDONLY | os.O_NONBLOCK), "rb") as opened:
-        if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
-            raise BuildError("is not a file")
+    if not stat.S_ISREG(file.stat().st_mode):
+        raise BuildError("is not a file")
+    with file.open("rb") as opened:
         content = opened.read(SPEC_BYTES + 1)
     if len(content) > SPEC_BYTES:
         raise BuildError(f"is larger than {SPEC_BYTES} bytes")
@@ -604,13 +617,13 @@ def _is_hashed(text: str) -> bool:
 
 
 def _reason(output: str, spec: str) -> str:
-    """What a tool said from its last error to its hints, with the line of the spec where it gives a position."""
+    """What a tool said from its last error on, with the line of the spec where it gives a position."""
     lines = output.split("\n")
     starts = [number for number, line in enumerate(lines) if line.lower().startswith("error:")]
     if not starts:
         return ""
-    said = " ".join(lines[starts[-1] :]).partition(" hint:")[0]
-    said = " ".join(said.split())[len("error:") :].strip()
+    said = " ".join(" ".join(lines[starts[-1] :]).split())[len("error:") :].strip()
+    said = re.sub(r"\S+/spec\.txt:(\d+):\d+", r"line \1", said)
     return re.sub(
         r" in `[^`]*` at position (\d+)",
         lambda found: f" in line {spec[: int(found[1])].count(chr(10)) + 1}",
@@ -677,12 +690,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         stream.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
     if options.command == "conda":
         sys.path[:0] = options.tools
+        code = 0
         try:
             conda(options.kind, options.folder, options.channel, options.cache)
         except Exception as error:  # noqa: BLE001 (whatever the tool raises is the reason)
             print(f"error: {error}")
-            return 1
-        return 0
+            code = 1
+        # Not the usual end: rattler's threads outlive the interpreter, which crashes one process in five.
+        sys.stdout.flush()
+        os._exit(code)
     try:
         if options.command == "build":
             return 0 if build(Volume(options.home), options.team, options.index_url) else 1
