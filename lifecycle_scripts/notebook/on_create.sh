@@ -6,5 +6,6 @@ trap 'exit 0' EXIT
 source notebook/library.sh
 
 # As the user whom the volume belongs to: what root makes there, the user could not change.
-as_user mkdir -p "$state"
-echo "$(now) $TRAINYARD_ENVIRONMENT $TRAINYARD_TEAM" | as_user tee "$state/created"
+create() { mkdir -p "$1" && echo "$2" >"$1/created"; }
+
+limit=10 call_as_user create "$state" "$(now) $TRAINYARD_ENVIRONMENT $TRAINYARD_TEAM"

@@ -8,7 +8,7 @@ source notebook/library.sh
 
 verified() { echo "$TRAINYARD_JOB_SHA256  $1" | sha256sum --check --status 2>/dev/null; }
 
-from_volume() { [ -f "$state/job.tar" ] && as_user timeout 20 head -c 10000000 "$state/job.tar"; }
+from_volume() { [ -f "$state/job.tar" ] && limit=20 as_user head -c 10000000 "$state/job.tar"; }
 
 from_s3() { timeout 60 aws s3 cp --only-show-errors --region "$TRAINYARD_REGION" "$TRAINYARD_JOB" -; }
 
@@ -19,23 +19,29 @@ fetch_from_s3() { from_s3 >"$lib/job.tar" && verified "$lib/job.tar"; }
 fetch() {
     from_volume >"$lib/job.tar"
     verified "$lib/job.tar" && return
+    tell running fetch "from $TRAINYARD_JOB" 'Not ready yet: the scripts for it are being fetched.'
     retry 10 fetch_from_s3 || return
     keep "$lib/job.tar" "$state" || say "the scripts cannot be kept on the volume"
 }
 
 unpack() { rm -rf "$lib/job" && mkdir "$lib/job" && tar -x --no-same-owner -C "$lib/job" -f "$lib/job.tar"; }
 
-# The lock is held until bootstrap.sh ends, whichever way.
+# The lock is held until bootstrap.sh ends, whichever way. An exit code other than 0 lets systemd try again.
 job() {
-    mkdir -p "$run" "$lib"
+    mkdir -p "$run" "$lib" "${log%/*}"
     exec 9>"$run/bootstrap.lock"
     # idle_stop.py looks at it too, for a moment.
     flock -w 1 9 || exit 0
+    # Of the start before; a job that is tried again goes on in its log.
+    [ -e "$log" ] || limit=20 as_user mv -fT "$state/bootstrap.log" "$state/bootstrap.log.1" 2>/dev/null
+    exec >>"$log" 2>&1 </dev/null
     if fetch && unpack; then
         exec bash "$lib/job/bootstrap.sh"
     fi
-    echo "$(now) failed fetch: no scripts of the right hash from $TRAINYARD_JOB" >"$run/status"
-    keep "$run/status" "$state"
+    say "no scripts of the right hash from $TRAINYARD_JOB"
+    tell failed fetch "no scripts of the right hash from $TRAINYARD_JOB" "Not prepared: the scripts for it cannot be \
+fetched. Your files are as you left them. Stop and start the instance; if it fails again, tell your platform team." "$log"
+    exit 1
 }
 
 write_settings() {
@@ -48,23 +54,34 @@ write_settings() {
 # Its own file, because SageMaker does not say how long it keeps this one.
 write_job() {
     echo '#!/bin/bash'
-    echo 'set -u'
+    echo 'set -u; umask 022'
     printf 'source %q\n' "$settings"
-    declare -p PATH LC_ALL state lib run
-    declare -f now say retry as_user keep verified from_volume from_s3 fetch_from_s3 fetch unpack job
+    declare -p PATH LC_ALL root home state title lib run log
+    declare -f now say retry as_user call_as_user put keep is_ours show publish tell
+    declare -f verified from_volume from_s3 fetch_from_s3 fetch unpack job
     echo 'job'
 }
 
-# All three descriptors: SageMaker waits for whoever holds its output.
+# replace FILE COMMAND: another start may be reading the file.
+replace() { "${@:2}" >"$1.new" && mv -f "$1.new" "$1"; }
+
+# All three descriptors: SageMaker waits for whoever holds its output. Memory that runs out ends a step, not the job.
 start_job() {
-    timeout 20 systemd-run --unit=trainyard-bootstrap --collect --no-block --property=RuntimeMaxSec=2h \
+    timeout --kill-after=5 10 systemd-run --unit=trainyard-bootstrap --collect --no-block \
+        --property=RuntimeMaxSec=2h --property=OOMPolicy=continue \
+        --property=Restart=on-failure --property=RestartSec=30s \
+        --property=StartLimitIntervalSec=1d --property=StartLimitBurst=3 \
         "$(command -v bash)" "$lib/job.sh" && return
     say "no systemd-run: the job starts without"
     setsid nohup bash "$lib/job.sh" </dev/null >/dev/null 2>&1 &
 }
 
 mkdir -p "${settings%/*}" "$lib"
-write_settings >"$settings"
-write_job >"$lib/job.sh"
-start_job
-say "the job has started; see $state/status"
+if replace "$settings" write_settings && replace "$lib/job.sh" write_job; then
+    start_job
+    say "the job has started; see $state/status"
+else
+    say "the job cannot be written: is the disk full?"
+    tell failed start 'the job cannot be written' "Not prepared: the disk of the system is full. Your files are as you \
+left them. Stop and start the instance; if it fails again, tell your platform team." </dev/null >/dev/null 2>&1 &
+fi

@@ -5,10 +5,13 @@ packages, which write down how they were called.
 """
 
 import hashlib
+import json
 import os
+import re
 import select
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,9 +21,10 @@ from lifecycle_scripts import collect
 
 SCRIPTS = ROOT / "lifecycle_scripts" / "notebook"
 REAL = (
-    *("bash", "cat", "cp", "cut", "date", "env", "find", "flock", "grep", "head", "ln", "mkdir", "mv", "nohup"),
-    *("readlink", "rm", "setsid", "sha256sum", "sleep", "tar", "tee", "test", "timeout", "touch"),
+    *("bash", "cat", "cp", "cut", "date", "df", "env", "find", "flock", "grep", "head", "ln", "mkdir", "mv", "nohup"),
+    *("python3", "readlink", "rm", "setsid", "sha256sum", "sleep", "tail", "tar", "tee", "test", "timeout", "touch"),
 )
+INSTANCE = "trainyard-dev-atlas-ana"
 PREFIX = "s3://team-code/atlas/code/packages"
 SECONDS = 20
 
@@ -33,30 +37,61 @@ for _ in {1..200}; do [ -e "$root/wait-$name" ] || break; sleep 0.05; done
 if [ -e "$root/fail-$name" ]; then exit 1; fi
 """
 STAND_INS = {
-    # `-H -u ec2-user COMMAND`
-    "sudo": 'shift 3; exec "$@"',
+    # `-H -u ec2-user COMMAND`; it closes what is open beyond the first three, such as the lock of the job.
+    "sudo": 'shift 3; exec 9>&-; exec "$@"',
     "systemctl": "",
     "systemd-run": """
+run="$*"
 while [[ $1 == --* ]]; do shift; done
+if [[ $run == *--wait* ]]; then exec "$@" </dev/null >/dev/null 2>&1; fi
 setsid "$@" </dev/null >/dev/null 2>&1 &
 """,
     # `s3 cp OPTIONS URI -` or `s3 sync OPTIONS PREFIX FOLDER`
     "aws": """
-from="$root/s3/${*: -2:1}"
-if [ "$2" = cp ]; then exec cat "$from"; fi
-rm -rf "${*: -1}"
-mkdir -p "$from"
-cp -r "$from" "${*: -1}"
+if [ "$1" = s3 ]; then
+    from="$root/s3/${*: -2:1}"
+    if [ "$2" = cp ]; then exec cat "$from"; fi
+    rm -rf "${*: -1}"
+    mkdir -p "$from"
+    cp -r "$from" "${*: -1}"
+elif [ "$2" = get-authorization-token ]; then
+    echo the-token
+elif [ "$2" = put-log-events ]; then
+    file=${*: -1}
+    cat "${file#file://}" >>"$root/events"
+fi
 """,
     "mount": 'mkdir -p "${*: -1}/.mounted"',
     "mountpoint": '[ -e "$2/.mounted" ]',
     "dnf": "",
 }
+# `-I environments.py build|register --home HOME --team TEAM`: an environment is a file, with what it was made of.
 PYTHON = """
-case "$1 $2" in
-    -V*) echo Python 3.10.14 ;;
-    "-m venv") mkdir -p "$3/bin" && cp "$0" "$3/bin/python" ;;
-    "-m pip") [ ! -e "$root/fail-pip" ] ;;
+packages="$5/SageMaker/.trainyard/packages" environments="$5/SageMaker/.trainyard/environments"
+kernels="$5/.local/share/jupyter/kernels"
+case "$3" in
+    build)
+        mkdir -p "$environments"
+        echo "${TRAINYARD_INDEX_TOKEN:-no token}" >"$root/token"
+        for spec in "$packages"/requirements.txt "$5"/SageMaker/environments/*; do
+            [ -e "$spec" ] || continue
+            name=${spec##*/}
+            if grep -q broken "$spec"; then
+                echo "failed ${name%.*}: line 1 is broken"
+                continue
+            fi
+            cp "$spec" "$environments/.$name.new" && mv "$environments/.$name.new" "$environments/$name"
+            echo "ok ${name%.*}"
+        done
+        ;;
+    register)
+        for environment in "$environments"/*; do
+            [ -e "$environment" ] || continue
+            name=${environment##*/}
+            mkdir -p "$kernels/trainyard-${name%.*}"
+            cp "$environment" "$kernels/trainyard-${name%.*}/kernel.json"
+        done
+        ;;
 esac
 """
 
@@ -74,24 +109,43 @@ class Notebook:
         self.bin.mkdir(parents=True)
         self.volume.mkdir(parents=True)
         for name in REAL:
-            (self.bin / name).symlink_to(shutil.which(name) or f"no {name}")
+            (self.bin / name).symlink_to(sys.executable if name == "python3" else shutil.which(name) or f"no {name}")
         for name, body in STAND_INS.items():
             self.stand_in(self.bin / name, body)
         self.stand_in(self.conda, PYTHON)
+        about = root / "opt/ml/metadata/resource-metadata.json"
+        about.parent.mkdir(parents=True)
+        about.write_text(json.dumps({"ResourceArn": "arn:aws:sagemaker", "ResourceName": INSTANCE}))
         self.settings = {
             "ENVIRONMENT": "dev",
             "TEAM": "atlas",
             "REGION": "eu-west-1",
             "PACKAGES": PREFIX,
             "FILE_SYSTEMS": "",
+            "EFS_FILE_SYSTEMS": "",
+            "REPOSITORIES": "",
             "IDLE_MINUTES": "60",
+            "HOOK_MINUTES": "10",
+            "BACKUP": "",
+            "BACKUP_KEY": "",
+            "CODEARTIFACT": "",
+            "SUBNETS": "subnet-a subnet-b",
+            "SECURITY_GROUPS": "sg-a",
+            "VOLUME_KEY": "arn:aws:kms:eu-west-1:111122223333:key/volume",
+            "OUTPUT_KEY": "arn:aws:kms:eu-west-1:111122223333:key/output",
+            "JOB_ROLE": "arn:aws:iam::111122223333:role/job",
+            "OUTPUT": "s3://artifacts/atlas/output",
             "RETRY_SECONDS": "0",
         }
         self.publish(collect.job())
+        self.inside: tuple[str | Path, ...] = ()
+        """What the scripts run in: a command that runs a command."""
         self._ends: list[int] = []
 
     def stand_in(self, file: Path, body: str) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
+        # It may be a link to the real program of this machine.
+        file.unlink(missing_ok=True)
         file.write_text(STAND_IN.replace("ROOT", str(self.root)) + body)
         file.chmod(0o755)
 
@@ -118,7 +172,7 @@ class Notebook:
         self._ends.append(end)
         try:
             return subprocess.run(
-                ["bash", *arguments],
+                [*self.inside, "bash", *arguments],
                 cwd="/",
                 env={"PATH": os.environ["PATH"], "TRAINYARD_ROOT": str(self.root)},
                 pass_fds=[held],
@@ -173,8 +227,47 @@ class Notebook:
         return [call for call in self.calls if call.startswith(start)]
 
     @property
-    def kernel(self) -> Path:
-        return self.root / "home/ec2-user/.local/share/jupyter/kernels/trainyard/kernel.json"
+    def steps(self) -> dict[str, str]:
+        """State of each step, in the order in which they began."""
+        return {line.split(" ")[2].rstrip(":"): line.split(" ")[1] for line in self.status.splitlines()}
+
+    @property
+    def page(self) -> str:
+        """What the user sees in the file browser."""
+        return (self.volume / "BOOTSTRAP_STATUS.md").read_text()
+
+    @property
+    def kernels(self) -> dict[str, str]:
+        """The kernels that are registered, and what they are of."""
+        folder = self.root / "home/ec2-user/.local/share/jupyter/kernels"
+        return {file.parent.name: file.read_text() for file in sorted(folder.glob("*/kernel.json"))}
+
+    def add_work(self) -> None:
+        """Files of a user, of all kinds and with all names."""
+        for name in ("work.ipynb", 'a b\'s "c"/ü\n.csv', "-rf", ".hidden", "environments/mine.txt", ".trainyard/mine"):
+            file = self.volume / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(name)
+            file.chmod(0o640)
+        (self.volume / "link").symlink_to("work.ipynb")
+        (self.volume / "dangling").symlink_to("nowhere")
+        (self.volume / "empty").mkdir(mode=0o700)
+
+    @property
+    def work(self) -> dict[str, tuple[int, bytes]]:
+        """All that is on the volume and not ours: mode and content, or where it leads."""
+        ours = re.compile(
+            r"BOOTSTRAP_STATUS\.md|\.trainyard(/(created|status|bootstrap\.log|job\.tar|packages|environments|\..*\.new).*)?"
+        )
+        return {
+            name: (each.lstat().st_mode, os.fsencode(each.readlink()) if each.is_symlink() else _content(each))
+            for each in sorted(self.volume.rglob("*"))
+            if not ours.fullmatch(name := str(each.relative_to(self.volume)))
+        }
+
+
+def _content(file: Path) -> bytes:
+    return file.read_bytes() if file.is_file() else b""
 
 
 def until(condition: Callable[[], object]) -> None:

@@ -11,20 +11,24 @@ source notebook/job/steps.sh
 source notebook/job/idle_stop.sh
 source notebook/job/file_systems.sh
 source notebook/job/environments.sh
+source notebook/job/volume.sh
 source notebook/job/work.sh
 
 begin
-step idle-stop install_idle_stop
-step motd write_motd
+# What kernels take their variables from, then those of the environments that are there: before anything that may hang.
 step sdk configure_sdk
 step kernels register_kernels
-# Beside the packages: a file system that cannot be reached must not keep anybody from a kernel.
+step idle-stop install_idle_stop
+step motd write_motd
+step volume check_volume
+# Beside the rest: a file system that cannot be reached must not keep anybody from a kernel.
 mount_file_systems &
+file_systems=$!
 step packages fetch_packages
 step environments build_environments
 step kernels register_kernels
 clone_repositories
 step hook run_hook
 step backup install_backup
-wait
+wait "$file_systems"
 finish

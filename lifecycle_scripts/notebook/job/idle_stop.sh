@@ -7,8 +7,8 @@ install_idle_stop() {
         note='off'
         return 0
     fi
-    mkdir -p "$units"
-    # TimeoutStartSec: a user who makes one run hang does not hang all that follow.
+    mkdir -p "$units" "${log%/*}"
+    # TimeoutStartSec: a user who makes one run hang does not hang all that follow. ExecStopPost: after a failure too.
     cat >"$units/trainyard-idle-stop.service" <<END
 [Unit]
 Description=Stop this notebook instance when it is idle
@@ -16,7 +16,11 @@ Description=Stop this notebook instance when it is idle
 [Service]
 Type=oneshot
 TimeoutStartSec=2min
+TimeoutStopSec=2min
+StandardOutput=append:${log%/*}/idle-stop.log
+StandardError=inherit
 ExecStart=$root/usr/bin/python3 -I $job/idle_stop.py --minutes $TRAINYARD_IDLE_MINUTES --region $TRAINYARD_REGION
+ExecStopPost=-$root/usr/bin/python3 -I $job/send_log.py idle-stop --region $TRAINYARD_REGION --rotate
 END
     cat >"$units/trainyard-idle-stop.timer" <<END
 [Unit]
@@ -29,5 +33,5 @@ AccuracySec=30s
 [Install]
 WantedBy=timers.target
 END
-    systemctl daemon-reload && systemctl enable --now trainyard-idle-stop.timer
+    timeout 60 systemctl daemon-reload && timeout 60 systemctl enable --now trainyard-idle-stop.timer
 }
