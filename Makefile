@@ -18,7 +18,7 @@ SCRIPTS := $(wildcard lifecycle_scripts/*/on_*.sh) lifecycle_scripts/batch/host.
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-dev synth diff deploy destroy wheelhouse scp simulate demo local-up local-down test test-unit lint snapshots baseline bench bench-local mutants lock clean
+.PHONY: help setup setup-dev assembly safe-assembly synth diff deploy destroy wheelhouse scp simulate demo local-up local-down test test-unit lint snapshots baseline bench bench-local mutants lock clean
 
 help: ## this list
 	@$(PYTHON) -c 'import re; [print(f"  make {name:12} {text}") for name, text in re.findall(r"^([a-z-]+):.*?## (.*)$$", open("Makefile").read(), re.M)]'
@@ -45,15 +45,21 @@ setup-dev: $(VENV)/.dev ## what the tests need on top
 
 # ---- use ----
 
-synth: setup ## synthesise and check ENV (default dev), print its shape: make synth ENV=prod
+assembly: setup
 	@$(CDK) synth --quiet --context environment="$(ENV)"
+
+# The CLI must deploy what was checked, so it takes the assembly and not the app.
+safe-assembly: assembly
+	@$(BIN)/python -m operations check-replacement "$(ENV)"
+
+synth: assembly ## synthesise and check ENV (default dev), print its shape: make synth ENV=prod
 	@$(BIN)/python -m operations shape cdk.out
 
-diff: setup ## what a deployment of ENV would change
-	@$(CDK) diff --context environment="$(ENV)"
+diff: safe-assembly ## what a deployment of ENV would change; refused when data would be lost
+	@$(CDK) diff --app cdk.out
 
-deploy: setup ## deploy ENV to its account
-	@$(CDK) deploy --all --context environment="$(ENV)"
+deploy: safe-assembly ## deploy ENV to its account; refused when data would be lost
+	@$(CDK) deploy --all --app cdk.out
 
 destroy: setup ## destroy the stacks of ENV (plain cdk destroy; refused for a protected environment)
 	@$(BIN)/python -m operations check-destroy "$(ENV)"

@@ -7,7 +7,8 @@ from pathlib import Path
 import boto3
 
 from environments import EnvironmentFileError, load
-from operations import wheelhouse
+from operations import notebook, wheelhouse
+from operations.deployed import check_replacement
 from operations.errors import InputError
 from operations.local import commands as local
 from operations.shape import shape
@@ -25,6 +26,17 @@ def main() -> int:
     ask = commands.add_parser("check-destroy", help="whether an environment may be destroyed; exit code 2 if not")
     ask.add_argument("environment", help="name, or path of a file")
     ask.set_defaults(run=_check_destroy)
+
+    compare = commands.add_parser(
+        "check-replacement", help="whether a deployment keeps all that holds data; exit code 1 if not"
+    )
+    compare.add_argument("environment", help="name, or path of a file")
+    compare.add_argument(
+        "--assembly", type=Path, default=Path("cdk.out"), help="its synthesised assembly (%(default)s)"
+    )
+    compare.set_defaults(run=_check_replacement)
+
+    _add_notebook(commands.add_parser("notebook", help="the notebook instances of an environment"))
 
     fill = commands.add_parser("wheelhouse", help="bring libraries to a team's notebook instances")
     fill.add_argument("environment", help="name, or path of a file")
@@ -57,6 +69,21 @@ def main() -> int:
     return code or 0
 
 
+def _add_notebook(parser: argparse.ArgumentParser) -> None:
+    programs = parser.add_subparsers(required=True)
+
+    show = programs.add_parser("list", help="all of them, with their states and platforms")
+    show.add_argument("environment", help="name, or path of a file")
+    show.set_defaults(run=_notebook_list)
+
+    renew = programs.add_parser("upgrade", help="a newer platform for one of them, in place: its volume stays")
+    renew.add_argument("environment", help="name, or path of a file")
+    renew.add_argument("name", help="its name in the environment file")
+    renew.add_argument("--team", help="its team, when several have a notebook of that name")
+    renew.add_argument("--to", metavar="PLATFORM", default=notebook.NEWEST, help="the platform (%(default)s)")
+    renew.set_defaults(run=_notebook_upgrade)
+
+
 def _shape(arguments: argparse.Namespace) -> None:
     try:
         print(shape(arguments.assembly))
@@ -71,6 +98,32 @@ def _check_destroy(arguments: argparse.Namespace) -> None:
             f"{environment.name}: termination_protection: true: it is not destroyed; "
             "deploy it with termination_protection: false first"
         )
+
+
+def _check_replacement(arguments: argparse.Namespace) -> int:
+    environment = load(arguments.environment)
+    session = boto3.Session(region_name=environment.region)
+    return 0 if check_replacement(environment, arguments.assembly, session, print) else 1
+
+
+def _notebook_list(arguments: argparse.Namespace) -> None:
+    environment = load(arguments.environment)
+    print(notebook.listed(environment, boto3.Session(region_name=environment.region)))
+
+
+def _notebook_upgrade(arguments: argparse.Namespace) -> int:
+    environment = load(arguments.environment)
+    session = boto3.Session(region_name=environment.region)
+    found = notebook.find(environment, arguments.name, arguments.team)
+    try:
+        notebook.upgrade(environment, found, arguments.to, session, say=lambda line: print(line, flush=True))
+    except notebook.UpgradeError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted: the same command goes on from here", file=sys.stderr)
+        return 1
+    return 0
 
 
 def _wheelhouse(arguments: argparse.Namespace) -> None:

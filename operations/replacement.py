@@ -38,6 +38,12 @@ Record = dict[str, dict[str, Json]]
 REMOVAL, REPLACEMENT = "DeletionPolicy", "UpdateReplacePolicy"
 KEEPING = ("Retain", "RetainExceptOnCreate")
 
+ADVICE = """
+Each of them holds data, or much depends on it. Take the change back; or, when it is meant, save the data first and
+allow it in the environment file (docs/replacement.md):
+
+allowed_replacements:"""
+
 REFERENCE = re.compile(r"\$\{([\w-]+\.\w+)")
 
 
@@ -61,10 +67,15 @@ class Change:
     reason: str
     kept: bool
 
+    @property
+    def name(self) -> str:
+        """``stack.LogicalId``, by which an environment file allows it."""
+        return f"{self.stack}.{self.logical_id}"
+
     def __str__(self) -> str:
         what = "removed" if self.removed else "replaced"
         end = "the old one stays, in no stack" if self.kept else f"lost: {STATEFUL[self.type]}"
-        return f"{self.stack}: {self.logical_id} ({self.type}) would be {what}: {self.reason}; {end}"
+        return f"{self.name} ({self.type}) would be {what}: {self.reason}; {end}"
 
 
 def create_only() -> dict[str, list[str]]:
@@ -131,6 +142,21 @@ def changes(before: Record, after: Record) -> list[Change]:
         if type_ in STATEFUL:
             found.append(Change(stack, logical_id, type_, removed, reason, kept))
     return found
+
+
+def refused(found: Sequence[Change], allowed: Collection[str]) -> str:
+    """What to say of the changes that an environment file does not allow; nothing when it allows them all.
+
+    Args:
+        found: the changes.
+        allowed: ``allowed_replacements`` of the file.
+    """
+    forbidden = [change for change in found if change.name not in allowed]
+    if not forbidden:
+        return ""
+    names = dict.fromkeys([*allowed, *(change.name for change in forbidden)])
+    lines = [*(f"- {change}" for change in forbidden), ADVICE, *(f"  - {name}" for name in names)]
+    return "\n".join(lines)
 
 
 def _by_key(recorded: Record) -> dict[str, Json]:

@@ -75,18 +75,34 @@ Some properties of a resource cannot be changed in place. When one of them chang
 and deletes the old one with all that is in it. It also deletes a resource that is gone from its template, and a
 construct that is renamed or moved is gone: its resources get other logical ids.
 
-`tests/baseline/` records the stateful resources of the shipped environments as they were at the last release. A test
-fails when a deployment over that release would replace or remove one of them, through a property of its own or through
-a resource that it refers to. It does so even if the old one is kept (`Retain`), since an empty one takes its place.
+Two checks stop a deployment that would do so to a resource that holds data, or that much depends on: through a property
+of its own, or through a resource that it refers to. They do so even if the old one is kept (`Retain`), since an empty
+one takes its place.
 
-When that is meant:
+- `make diff` and `make deploy` compare the templates with those of the stacks that are deployed, before the CDK CLI
+  does anything. `python -m operations check-replacement ENV` does the same with what `make synth` left in `cdk.out`. A
+  plain `cdk deploy` asks nobody.
+- A test compares the templates of the shipped environments with `tests/baseline/`, which records their stateful
+  resources as they were at the last release.
+
+When it is meant:
 
 1. Save what the resource holds.
-2. Run `make baseline`, which prints what the new baseline gives up.
-3. Commit `tests/baseline/` together with the change.
+2. Write the lines that the refusal ends with into the environment file:
 
-A release renews the baseline too: a resource is guarded from the release on that brings it. Renew it as well when a new
-version of cfn-lint knows a further property of those below and our templates set it: the baseline has no value of it.
+   ```yaml
+   allowed_replacements:
+     - trainyard-dev-team-vision.NotebooksgpuA1B2C3D4
+   ```
+
+3. Deploy, and take them out again; until then `make deploy` warns of those that allow nothing any more.
+
+What is replaced because of it is named by lines of its own. A platform of a notebook instance needs none of this:
+[notebooks.md](notebooks.md#upgrading-the-platform).
+
+`make baseline` renews the baseline and prints what it gives up; commit it with the change. A release renews it too: in
+the test, a resource is guarded from the release on that brings it. Renew it as well when a new version of cfn-lint
+knows a further property of those below and our templates set it: the baseline has no value of it.
 
 ## What replaces what
 

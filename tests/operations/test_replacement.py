@@ -6,7 +6,7 @@ import pytest
 from botocore.model import StructureShape
 
 from operations.assembly import stacks_of
-from operations.replacement import STATEFUL, changes, create_only, record, stateful
+from operations.replacement import STATEFUL, Change, changes, create_only, record, refused, stateful
 from tests.conftest import SHIPPED
 from tests.support import Assembly, Json
 from tools.replacement import BASELINE
@@ -21,17 +21,16 @@ PATHS = {
 }
 
 ADVICE = """
-What holds data, or much depends on, would be replaced or removed by a deployment over the last release. Take the
-change back; or, when it is meant, save the data, run make baseline, and commit tests/baseline/ with the change
-(docs/replacement.md):
+What holds data, or much depends on, would be replaced or removed by a deployment over the last release. When it is
+meant, allow it as below, or run make baseline and commit tests/baseline/ with the change (docs/replacement.md):
 """
 
 
 def test_a_deployment_over_the_last_release_replaces_and_removes_nothing(assembly: Assembly) -> None:
     before = json.loads((BASELINE / f"{assembly.environment.name}.json").read_text())
     after = record({stack.name: stack.template for stack in stacks_of(assembly.folder)}, create_only())
-    found = changes(before, after)
-    assert not found, ADVICE + "\n".join(f"- {change}" for change in found)
+    found = refused(changes(before, after), assembly.environment.allowed_replacements)
+    assert not found, ADVICE + found
 
 
 def test_every_shipped_environment_has_a_baseline() -> None:
@@ -224,7 +223,7 @@ def test_the_cause_comes_first() -> None:
 def test_a_line_says_what_is_lost() -> None:
     (change,) = changes(_record(one={"Bucket": _resource("S3::Bucket")}), _record(one={}))
     assert str(change) == (
-        "one: Bucket (AWS::S3::Bucket) would be removed: it is gone from the templates; lost: its objects"
+        "one.Bucket (AWS::S3::Bucket) would be removed: it is gone from the templates; lost: its objects"
     )
 
 
@@ -239,6 +238,24 @@ def test_or_that_a_replaced_one_stays() -> None:
     before, after = _resource("S3::Bucket", BucketName="a"), _resource("S3::Bucket", BucketName="b") | kept
     (change,) = changes(_record(one={"Bucket": before}), _record(one={"Bucket": after}))
     assert str(change).endswith('would be replaced: BucketName changes from "a" to "b"; the old one stays, in no stack')
+
+
+def _bucket(name: str) -> Change:
+    return Change("data", name, "AWS::S3::Bucket", removed=True, reason="it is gone from the templates", kept=False)
+
+
+def test_what_is_allowed_is_not_refused() -> None:
+    assert refused([_bucket("A")], ["data.A"]) == ""
+
+
+def test_what_is_not_allowed_is_refused_with_the_lines_that_allow_it() -> None:
+    told = refused([_bucket("A"), _bucket("B")], ["data.A", "data.C"])
+    assert told.startswith("- data.B (AWS::S3::Bucket) would be removed")
+    assert told.endswith("\nallowed_replacements:\n  - data.A\n  - data.C\n  - data.B")
+
+
+def test_the_same_name_in_another_stack_is_not_allowed_by_it() -> None:
+    assert refused([_bucket("A")], ["other.A"])
 
 
 def test_a_policy_for_removal_keeps_no_replaced_one() -> None:
