@@ -1,20 +1,49 @@
 #!/bin/bash
-# The file systems that the team may mount.
+# The file systems that the team may mount: each on its own, because one that cannot be reached may hold its mount up.
+
+# install PACKAGE: never a kernel, as the Lustre client must match the one that runs. The package manager takes one at a
+# time.
+install() {
+    retry 5 timeout -k 10 300 flock "$run/dnf.lock" dnf install -y --exclude='kernel*' "$1"
+}
+
+# is_mounted FOLDER: a file system whose server is gone answers no question.
+is_mounted() { timeout -k 5 20 mountpoint -q "$1"; }
 
 mount_lustre() {
     local name=$1 dns=$2 mount_name=$3 folder="$root/fsx/$1"
+    is_mounted "$folder" && return 0
     mkdir -p "$folder"
-    mountpoint -q "$folder" && return 0
-    # The client must match the kernel that runs.
-    command -v mount.lustre || retry 5 timeout 300 dnf install -y --exclude='kernel*' lustre-client || return 1
-    retry 5 timeout 120 mount -t lustre -o noatime,flock,_netdev "$dns@tcp:/$mount_name" "$folder"
+    command -v mount.lustre || install lustre-client || return 1
+    retry 5 timeout -k 10 120 mount -t lustre -o noatime,flock,_netdev "$dns@tcp:/$mount_name" "$folder"
 }
 
-mount_file_systems() {
-    local entry name dns mount_name
-    for entry in $TRAINYARD_FILE_SYSTEMS; do
-        IFS=: read -r name dns mount_name <<<"$entry"
-        step "file-system-$name" mount_lustre "$name" "$dns" "$mount_name"
-        as_user ln -sT "$root/fsx" "$home/SageMaker/fsx" 2>/dev/null
-    done
+# In a scope of its own: the helper's tunnel, which the mount lives by, must not end with this job.
+# https://docs.aws.amazon.com/efs/latest/ug/mounting-access-points.html
+mount_efs() {
+    local name=$1 id=$2 access_point=$3 folder="$root/efs/$1"
+    is_mounted "$folder" && return 0
+    mkdir -p "$folder"
+    command -v mount.efs || install amazon-efs-utils || return 1
+    retry 5 timeout -k 10 120 systemd-run --quiet --scope --collect \
+        mount -t efs -o "tls,_netdev${access_point:+,accesspoint=$access_point}" "$id:/" "$folder"
 }
+
+# mount_all KIND FOLDER ENTRY...: where the user has something of that name, there is no link.
+mount_all() {
+    local kind=$1 folder=$2 entry name address rest
+    shift 2
+    for entry in "$@"; do
+        IFS=: read -r name address rest <<<"$entry"
+        step "file-system-$name" "mount_$kind" "$name" "$address" "$rest" &
+    done
+    (($# == 0)) || as_user ln -sT "$root/$folder" "$home/SageMaker/$folder" 2>/dev/null
+}
+
+mount_file_systems() (
+    read -ra lustre <<<"$TRAINYARD_FILE_SYSTEMS"
+    read -ra efs <<<"$TRAINYARD_EFS_FILE_SYSTEMS"
+    mount_all lustre fsx "${lustre[@]}"
+    mount_all efs efs "${efs[@]}"
+    wait
+)
