@@ -392,7 +392,7 @@ def _users_processes() -> Iterator[Process]:
 def _growth(before: Counters, after: Counters) -> tuple[float, float]:
     """By how much CPU seconds and bytes grew; a process that ended is in the numbers of its parent."""
     pairs = [(before.get(name, (0.0, 0.0)), numbers) for name, numbers in after.items()]
-    cpu_seconds, in_and_out = (sum(max(new[i] - old[i], 0.0) for old, new in pairs) for i in (0, 1))
+    cpu_seconds, in_and_out = (sum(new[i] - old[i] for old, new in pairs) for i in (0, 1))
     return cpu_seconds, in_and_out
 
 
