@@ -1,5 +1,6 @@
 """Fills the place from which a team's notebook instances install their libraries, which have no internet."""
 
+import json
 import re
 import subprocess
 import sys
@@ -19,6 +20,17 @@ PYTHON = "3.10"
 
 PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64", "any")
 """What runs on Amazon Linux 2023, newest first."""
+
+# pip picks wheels for another Python, but asks its own which dependencies there are, so it leaves out what only the
+# other one needs (https://github.com/pypa/pip/issues/13296). In the first argument: what to answer.
+PIP = """
+import json, sys
+from pip._vendor.packaging import markers
+here, there = markers.default_environment, json.loads(sys.argv.pop(1))
+markers.default_environment = lambda: {**here(), **there}
+from pip._internal.cli.main import main
+sys.exit(main())
+"""
 
 KERNEL = "ipykernel"
 """Without it an environment is no kernel."""
@@ -121,9 +133,19 @@ def _download_tools(folder: Path) -> list[Path]:
 
 
 def _pip_download(folder: Path, python: str, *options: str) -> list[Path]:
+    there = {
+        "implementation_name": "cpython",
+        "os_name": "posix",
+        "platform_machine": "x86_64",
+        "platform_python_implementation": "CPython",
+        "platform_system": "Linux",
+        "python_full_version": python if python.count(".") == 2 else f"{python}.99",
+        "python_version": ".".join(python.split(".")[:2]),
+        "sys_platform": "linux",
+    }
     result = subprocess.run(  # noqa: S603 (pip of our own environment)
         [
-            *(sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"),
+            *(sys.executable, "-c", PIP, json.dumps(there), "download", "--quiet", "--disable-pip-version-check"),
             *("--only-binary=:all:", "--implementation=cp", f"--python-version={python}"),
             *(f"--platform={platform}" for platform in PLATFORMS),
             *("--dest", str(folder), *options),

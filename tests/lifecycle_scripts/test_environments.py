@@ -552,6 +552,12 @@ def test_a_name_that_is_no_text_makes_a_kernel(fast: Instance) -> None:
     assert fast.built()["lines"] == ["ok ?: it lists nothing, so only ipykernel is there"]
 
 
+@pytest.mark.parametrize(("name", "label"), [("environments", "environments.txt"), ("a: b", "a:b")])
+def test_a_name_that_would_be_misread_is_told_in_another_way(fast: Instance, name: str, label: str) -> None:
+    (fast.mine / f"{name}.txt").write_text("shapes\n")
+    assert fast.built()["lines"] == [f"ok {label}"]
+
+
 def test_an_empty_spec_is_only_ipykernel(instance: Instance) -> None:
     instance.require("# nothing yet\n")
     assert instance.built()["lines"] == ["ok atlas: it lists nothing, so only ipykernel is there"]

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import Distribution, distribution
 from pathlib import Path
 
@@ -20,12 +20,17 @@ def wheel(
     files: Mapping[str, str | bytes],
     tag: str = "py3-none-any",
     *,
+    requires: Sequence[str] = (),
     compressed: bool = False,
 ) -> Path:
     """A wheel with these files; gives its path."""
     info = f"{name}-{version}.dist-info"
     usual = {
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+        f"{info}/METADATA": "\n".join(
+            ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}"]
+            + [f"Requires-Dist: {each}" for each in requires]
+            + [""]
+        ),
         f"{info}/WHEEL": f"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: {tag}\n",
     }
     folder.mkdir(parents=True, exist_ok=True)

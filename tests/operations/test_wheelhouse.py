@@ -210,6 +210,14 @@ def test_what_pip_does_not_find_is_told_in_its_words(tmp_path: Path) -> None:
         wheelhouse.download(requirements(tmp_path, "nowhere==2.0\n"), tmp_path / "to", "3.10")
 
 
+def test_what_only_the_notebooks_python_needs_is_downloaded(index: Path, tmp_path: Path) -> None:
+    for name, marker in (("old", "python_version < '3.11'"), ("mac", "sys_platform == 'darwin'")):
+        wheels.wheel(index, name, "1.0", {})
+        wheels.wheel(index, f"needs{name}", "1.0", {}, requires=[f"{name}; {marker}"])
+    found = wheelhouse.download(requirements(tmp_path, "needsold\nneedsmac\n"), tmp_path / "to", "3.10")
+    assert {wheel.name.split("-")[0] for wheel in found} == {"ipykernel", "needsold", "needsmac", "old"}
+
+
 def test_hashed_requirements_must_hold_the_kernel_themselves(index: Path, tmp_path: Path) -> None:
     digest = wheels.sha256(index / "shapes-1.0-py3-none-any.whl")
     with pytest.raises(InputError, match="must list ipykernel, with its hashes"):

@@ -58,6 +58,9 @@ SECONDS = 3600
 TOKEN = "TRAINYARD_INDEX_TOKEN"  # noqa: S105 (the name of a variable)
 """Names the variable with the password for --index-url. Without it uv and pip look into the user's netrc."""
 
+ALL = "environments"
+"""Stands for the name of a spec when none could be looked at."""
+
 COMPLETE = ".complete"
 KEY = re.compile(r"[0-9a-f]{16}")
 OURS = re.compile(r"default|(team|user)-[a-z0-9_.-]+")
@@ -127,8 +130,11 @@ class Volume:
                 if not kind or file.name.startswith("."):
                     continue
                 mine = ", mine" if owner == "user" and _printable(file.name[: -len(ending)]) in theirs else ""
-                labels = [_printable(name) + mine for name in (file.name[: -len(ending)], file.name)]
-                label = next((each for each in labels if each not in {spec.label for spec in found}), labels[-1])
+                # ": " ends a name in what is printed.
+                names = [_printable(name).replace(": ", ":") for name in (file.name[: -len(ending)], file.name)]
+                labels = [name + mine for name in names]
+                taken = {ALL, *(spec.label for spec in found)}
+                label = next((each for each in labels if each not in taken), labels[-1])
                 found.append(Spec(f"{owner}-{_encoded(file.name)}", label, file, kind))
         return found
 
@@ -704,7 +710,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0 if build(Volume(options.home), options.team, options.index_url) else 1
         register(Volume(options.home), options.team, dict(options.env))
     except (BuildError, OSError) as error:
-        _say("failed", "environments", str(error))
+        _say("failed", ALL, str(error))
         return 1
     return 0
 
