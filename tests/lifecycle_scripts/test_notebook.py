@@ -264,37 +264,6 @@ def test_an_idle_stop_whose_hash_is_wrong_is_not_installed(notebook: Notebook) -
 # file systems
 
 
-def test_every_file_system_is_mounted(started: Notebook) -> None:
-    options = "-t lustre -o noatime,flock,_netdev"
-    assert started.called("mount ") == [
-        f"mount {options} fs-1.example@tcp:/abcde {started.root}/fsx/scratch",
-        f"mount {options} fs-2.example@tcp:/fghij {started.root}/fsx/data",
-    ]
-
-
-def test_the_installation_leaves_the_running_kernel_alone(started: Notebook) -> None:
-    assert set(started.called("dnf")) == {"dnf install -y --exclude=kernel* lustre-client"}
-
-
-def test_a_lustre_client_that_is_there_is_not_installed(lustre: Notebook) -> None:
-    lustre.stand_in(lustre.bin / "mount.lustre", "")
-    lustre.start()
-    assert not lustre.called("dnf")
-
-
-def test_a_mounted_file_system_is_not_mounted_again(lustre: Notebook) -> None:
-    (lustre.root / "fsx/scratch/.mounted").mkdir(parents=True)
-    lustre.start()
-    assert len(lustre.called("mount ")) == 1
-
-
-def test_an_installation_that_fails_is_tried_again(lustre: Notebook) -> None:
-    lustre.settings["FILE_SYSTEMS"] = "scratch:fs-1.example:abcde"
-    (lustre.root / "fail-dnf").touch()
-    assert "failed file-system-scratch\n" in lustre.start()
-    assert len(lustre.called("dnf")) == 5
-
-
 def test_a_mount_that_fails_does_not_stop_the_packages(lustre: Notebook) -> None:
     (lustre.root / "fail-mount").touch()
     status = lustre.start()
@@ -307,16 +276,6 @@ def test_a_mount_that_hangs_does_not_delay_the_packages(lustre: Notebook) -> Non
     lustre.run("on_start.sh")
     until(lambda: "ok environment" in lustre.status)
     assert lustre.is_running()
-
-
-def test_the_file_systems_are_linked_beside_the_notebooks(started: Notebook) -> None:
-    assert (started.volume / "fsx").readlink() == started.root / "fsx"
-
-
-def test_a_folder_that_the_user_has_is_left_alone(lustre: Notebook) -> None:
-    (lustre.volume / "fsx").mkdir()
-    lustre.start()
-    assert not list((lustre.volume / "fsx").iterdir())
 
 
 # packages
