@@ -1,0 +1,109 @@
+"""What a teardown will do, in which order, and what it will leave: made by looking alone."""
+
+import hashlib
+import json
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from operations.teardown.inventory import Inventory, Thing
+from operations.teardown.kinds import KINDS
+from operations.teardown.policy import Policy
+from operations.teardown.schedule import Step, Waits
+from operations.teardown.scope import Scope
+from operations.teardown.stages import Stage, Things, of_kinds, of_stacks
+
+
+@dataclass(frozen=True)
+class Action:
+    """One line of a plan.
+
+    Args:
+        stage: what is done.
+        to: the names of what it is done to.
+        after: the names of the actions before it.
+    """
+
+    stage: Stage
+    to: tuple[str, ...]
+    after: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Something that stays, and why."""
+
+    name: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run does.
+
+    Args:
+        scope: the environment.
+        policy: what was decided.
+        things: what there is.
+        actions: what is done, in an order in which it could be done.
+        kept: what stays.
+        blockers: why it cannot be run as it is.
+    """
+
+    scope: Scope
+    policy: Policy
+    things: Things
+    actions: tuple[Action, ...]
+    kept: tuple[Kept, ...]
+    blockers: tuple[str, ...]
+
+    @property
+    def hash(self) -> str:
+        """The same for the same actions on the same things, whatever states they are in."""
+        done = sorted([each.stage.name, sorted(each.to)] for each in self.actions)
+        kept = sorted(each.name for each in self.kept)
+        return hashlib.sha256(json.dumps([done, kept]).encode()).hexdigest()[:12]
+
+    def steps(self, inventory: Inventory, told: Callable[[str, str, str], None]) -> list[Step]:
+        """The actions as a schedule runs them; ``told`` gets the action, the thing and what it is now."""
+        return [
+            Step(
+                action.stage.name,
+                partial(action.stage.work, inventory, self.policy, partial(told, action.stage.name)),
+                action.after,
+            )
+            for action in self.actions
+        ]
+
+
+def make(inventory: Inventory, policy: Policy, others: Sequence[Stage], blockers: Sequence[str] = ()) -> Waits:
+    """The plan of a teardown.
+
+    Args:
+        inventory: what is there.
+        policy: what was decided.
+        others: the stages beside the verbs of kinds and the deletion of stacks.
+        blockers: what speaks against it already.
+    """
+    things: dict[str, list[Thing]] = {}
+    for kind in KINDS:
+        things[kind.name] = yield from inventory.things(kind)
+    drains = [*of_kinds(), *others]
+    stages = {stage.name: stage for stage in (*drains, *of_stacks(inventory.scope, [stage.name for stage in drains]))}
+    found = {}
+    for stage in stages.values():
+        found[stage.name] = yield from stage.finds(inventory, things, policy)
+    actions = tuple(
+        Action(stage, tuple(sorted(found[stage.name])), _before(stage, stages, {name for name in found if found[name]}))
+        for stage in stages.values()
+        if found[stage.name]
+    )
+    return Plan(inventory.scope, policy, things, actions, (), tuple(blockers))
+
+
+def _before(stage: Stage, stages: Mapping[str, Stage], present: Collection[str]) -> frozenset[str]:
+    """What is in the plan before a stage: where one before it is not in it, what is before that one."""
+    names: set[str] = set()
+    for name in stage.after & stages.keys():
+        names |= {name} if name in present else _before(stages[name], stages, present)
+    return frozenset(names)

@@ -1,0 +1,47 @@
+"""What somebody decided about a teardown."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from operations.teardown.inventory import Thing
+from operations.teardown.kinds import Kind, Verb
+
+
+class Volumes(StrEnum):
+    """What becomes of volumes that people write to."""
+
+    KEEP = "keep"
+    """They stay, with the stopped instance or the space that they belong to."""
+    BACK_UP = "back_up"
+    """They are copied to S3, and then they go."""
+    DISCARD = "discard"
+    """They go."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The decisions of one run.
+
+    Args:
+        volumes: what becomes of the volumes of a kind of thing, where somebody decided it.
+        purge: names of what is kept otherwise and goes now, with its data.
+        unprotect: whether stacks go that are protected.
+    """
+
+    volumes: dict[str, Volumes]
+    purge: frozenset[str] = frozenset()
+    unprotect: bool = False
+
+    def does(self, kind: Kind, verb: Verb, thing: Thing) -> bool:
+        """Whether ``verb`` is done to a thing. What is in a stack goes with it; nothing is deleted that is kept."""
+        if verb.name != "delete":
+            return True
+        if kind.data:
+            return thing.name in self.purge
+        return not thing.stack and self.volumes.get(kind.name) is not Volumes.KEEP
+
+    def keeps(self, kind: Kind, thing: Thing) -> bool:
+        """Whether a thing is there when the run is over."""
+        if kind.data:
+            return thing.name not in self.purge
+        return self.volumes.get(kind.name) is Volumes.KEEP
