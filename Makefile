@@ -66,7 +66,8 @@ destroy: setup ## destroy the stacks of ENV (plain cdk destroy; refused for a pr
 	@$(CDK) destroy --all --context environment="$(ENV)"
 
 wheelhouse: setup ## bring libraries to the notebooks of TEAM: make wheelhouse TEAM=vision REQUIREMENTS=file
-	@$(BIN)/python -m operations wheelhouse "$(ENV)" "$(TEAM)" "$(REQUIREMENTS)"
+	@$(BIN)/python -m operations wheelhouse "$(ENV)" "$(TEAM)" "$(REQUIREMENTS)" \
+		$(if $(NAME),--name "$(NAME)") $(if $(CHANNEL),--channel "$(CHANNEL)")
 
 scp: setup ## write the guardrails of ENV as policies of an organisation: make scp ENV=prod ORGANIZATION=o-...
 	@$(BIN)/python -m operations scp "$(ENV)" --organization "$(ORGANIZATION)"

@@ -41,8 +41,10 @@ def main() -> int:
     fill = commands.add_parser("wheelhouse", help="bring libraries to a team's notebook instances")
     fill.add_argument("environment", help="name, or path of a file")
     fill.add_argument("team", help="the team's name")
-    fill.add_argument("requirements", type=Path, help="a requirements file of pip")
+    fill.add_argument("requirements", type=Path, help="a requirements file of pip, or of conda")
     fill.add_argument("--python", default=wheelhouse.PYTHON, help="version of the notebook's Python (%(default)s)")
+    fill.add_argument("--name", default="", help="of a further environment; else it is the team's own")
+    fill.add_argument("--channel", type=Path, help="a folder with a copy of a conda channel")
     fill.set_defaults(run=_wheelhouse)
 
     lay = commands.add_parser("scp", help="write the guardrails as policies of an organisation")
@@ -129,7 +131,17 @@ def _notebook_upgrade(arguments: argparse.Namespace) -> int:
 def _wheelhouse(arguments: argparse.Namespace) -> None:
     environment = load(arguments.environment)
     session = boto3.Session(region_name=environment.region)
-    print(wheelhouse.fill(environment, arguments.team, arguments.requirements, arguments.python, session))
+    print(
+        wheelhouse.fill(
+            environment,
+            arguments.team,
+            arguments.requirements,
+            arguments.python,
+            session,
+            name=arguments.name,
+            channel=arguments.channel,
+        )
+    )
 
 
 def _scp(arguments: argparse.Namespace) -> None:
