@@ -360,11 +360,6 @@ def test_a_hook_sees_no_setting_of_the_job(notebook: Worker) -> None:
     assert "TRAINYARD" not in hook_log(notebook)
 
 
-def test_a_hook_has_no_descriptor_of_the_job(notebook: Worker) -> None:
-    hook(notebook, f"echo $({shutil.which('readlink')} /proc/$$/fd/0 /proc/$$/fd/9) end")
-    assert hook_log(notebook) == "/dev/null end\n"
-
-
 def test_a_hook_reads_nothing(notebook: Worker) -> None:
     hook(notebook, "cat; echo end")
     assert hook_log(notebook) == "end\n"

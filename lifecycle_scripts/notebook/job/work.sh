@@ -39,7 +39,7 @@ clone_repository() {
 # when this job ends.
 run_hook() {
     local code=0
-    if ! as_user test -e "$state/on_start.sh"; then
+    if ! limit=20 as_user test -e "$state/on_start.sh"; then
         note='none'
         return 0
     fi
