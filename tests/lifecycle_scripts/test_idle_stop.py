@@ -355,7 +355,7 @@ def test_the_first_run_has_the_average_since_the_start(root: Path) -> None:
     assert look().work.cpus == pytest.approx(0.1)
 
 
-@pytest.mark.parametrize("name", ["tmux: server", "a) S 1 (b", "a\nb"])
+@pytest.mark.parametrize("name", ["tmux: server", "a) S 1 2 3 4 5 6 (b", "a\nb"])
 def test_a_program_may_have_any_name(root: Path, name: str) -> None:
     process(root, 4242, cpu_seconds=30, name=name)
     assert after_one_run({}).cpus == pytest.approx(0.1)
@@ -633,7 +633,7 @@ def test_an_old_token_of_a_server_makes_it_not_silent(root: Path, server: FakeSe
 def test_a_kernel_counts_once_however_often_its_server_is_announced(root: Path, server: FakeServer) -> None:
     server.answers["/api/kernels"][0]["execution_state"] = "busy"
     server.announce(root)
-    server.announce(root)
+    server.announce(root, token="another")  # noqa: S106 (of a test)
     assert idle_stop.ask_servers(NOW).busy_kernels == 1
 
 
@@ -837,6 +837,14 @@ def test_a_busy_kernel_counts_whatever_else_misbehaves(root: Path, server: FakeS
     server.odd = {"/api/terminals": ODD[odd], "/api/status": ODD[odd]}
     server.announce(root)
     assert idle_stop.ask_servers(NOW).busy_kernels == 1
+
+
+@pytest.mark.enable_socket
+@pytest.mark.usefixtures("impatient")
+def test_a_server_that_answers_byte_by_byte_is_not_waited_for(root: Path, server: FakeServer) -> None:
+    server.odd = dict.fromkeys(server.answers, ODD["byte by byte"])
+    server.announce(root)
+    assert idle_stop.ask_servers(NOW).silence.endswith(": no answer in 1 seconds")
 
 
 @pytest.mark.enable_socket
