@@ -646,8 +646,8 @@ def test_a_terminal_says_which_kernels_there_are(terminal: Worker) -> None:
 
 def test_a_terminal_says_how_the_start_went(terminal: Worker) -> None:
     terminal.state.mkdir(exist_ok=True)
-    (terminal.state / "status").write_text("T running packages\nT failed hook: exit code 1\nT ok motd\n")
-    assert "  start    1 steps are running, 1 failed; " in in_terminal(terminal, "")
+    (terminal.state / "status").write_text("T failed bootstrap: 1 failed\nT failed hook: exit code 1\nT ok motd\n")
+    assert "  start    failed; see " in in_terminal(terminal, "")
 
 
 def test_a_terminal_is_short(terminal: Worker) -> None:

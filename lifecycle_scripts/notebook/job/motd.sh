@@ -34,7 +34,12 @@ idle() {
     fi
 }
 
-count() { grep -c " $1 " "$state/status"; }
+# The first line is that of the whole start.
+start() {
+    local how='not known'
+    read -r _ how _ <"$state/status"
+    echo "$how"
+}
 
 echo "Trainyard $TRAINYARD_ENVIRONMENT, team $TRAINYARD_TEAM, notebook instance $(instance_name)"
 echo "  idle     $(idle)"
@@ -43,5 +48,5 @@ echo "  idle     $(idle)"
     mounts /efs "$TRAINYARD_EFS_FILE_SYSTEMS"
 } | head -n 6
 echo "  kernels $(kernels)"
-echo "  start    $(count running) steps are running, $(count failed) failed; see ~/SageMaker/BOOTSTRAP_STATUS.md"
+echo "  start    $(start); see ~/SageMaker/BOOTSTRAP_STATUS.md"
 echo '  volume   only ~/SageMaker outlives a stop'
