@@ -14,7 +14,9 @@ UV_COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --python-versi
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --compile
 
 # Those that are read into others are checked with them.
-SCRIPTS := $(wildcard lifecycle_scripts/*/on_*.sh) lifecycle_scripts/batch/host.sh lifecycle_scripts/notebook/job/bootstrap.sh
+SHELL_FILES := $(wildcard lifecycle_scripts/*.sh lifecycle_scripts/*/*.sh lifecycle_scripts/*/*/*.sh)
+SOURCED := $(addprefix lifecycle_scripts/,$(shell sed -n 's/^source \([a-z_/]*\.sh\)$$/\1/p' $(SHELL_FILES)))
+SCRIPTS := $(filter-out $(SOURCED),$(SHELL_FILES))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
