@@ -232,9 +232,16 @@ class Jupyter:
             stderr=subprocess.DEVNULL,
         )
         deadline = time.monotonic() + SECONDS
-        while not (found := [*self.runtime.glob("jpserver-*.json")]) and time.monotonic() < deadline:
-            time.sleep(0.1)
-        self.port = json.loads(found[0].read_text())["port"]
+        while True:
+            try:
+                (file,) = self.runtime.glob("jpserver-*.json")
+                self.port = json.loads(file.read_text())["port"]
+                self.ask("status")
+                return
+            except (ValueError, OSError):
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
 
     def ask(self, path: str, body: Json | None = None) -> Json:
         request = urllib.request.Request(
