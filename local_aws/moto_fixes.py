@@ -13,7 +13,9 @@ from unittest.mock import patch
 from moto.backends import get_backend
 from moto.batch.models import BatchBackend, JobDefinition, JobQueue
 from moto.batch.responses import BatchResponse
+from moto.ec2.models.elastic_network_interfaces import NetworkInterfaceBackend
 from moto.ec2.models.security_groups import SecurityGroupRule
+from moto.efs.models import MountTarget
 from moto.iam.access_control import IAMPolicy, PermissionResult
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 from moto.iam.exceptions import NotFoundException
@@ -21,6 +23,7 @@ from moto.iam.models import SERVICE_NAME_CONVERSION, AWSManagedPolicy
 from moto.logs.metric_filters import MetricFilters
 from moto.s3.models import FakeBucket, S3Backend
 
+from local_aws.acting import acting
 from local_aws.errors import AwsError
 from local_aws.front import Answer, Call, Front
 
@@ -255,6 +258,33 @@ def _replacing_filter(original: Method) -> Method:
     return add_filter
 
 
+def _in_use_by_its_service(original: Method) -> Method:
+    """Moto makes the interfaces of services as if a person had made them.
+
+    Source: AWS docs AWSEC2/latest/UserGuide/requester-managed-eni.html
+    """
+
+    def create_network_interface(self: Any, *args: Any, **kwargs: Any) -> Any:
+        made = original(self, *args, **kwargs)
+        if service := acting():
+            _use(made, service)
+        return made
+
+    return create_network_interface
+
+
+def _in_use_by_efs(original: Method) -> Method:
+    def set_network_interface(self: MountTarget, network_interface: Any) -> None:
+        original(self, network_interface)
+        _use(network_interface, "efs")
+
+    return set_network_interface
+
+
+def _use(interface: Any, service: str) -> None:
+    interface.requester_managed, interface.requester_id, interface.status = True, f"amazon-{service}", "in-use"
+
+
 _WRAPPERS: tuple[tuple[Any, str, Callable[[Method], Method]], ...] = (
     (FakeBucket, "get_permission", _unconditional_permission),
     (FakeBucket, "_log_permissions_enabled_policy", _of_any_resource),
@@ -266,6 +296,8 @@ _WRAPPERS: tuple[tuple[Any, str, Callable[[Method], Method]], ...] = (
     (BatchResponse, "updatejobqueue", _keeping_limits),
     (BatchResponse, "registerjobdefinition", _keeping_priority),
     (MetricFilters, "add_filter", _replacing_filter),
+    (NetworkInterfaceBackend, "create_network_interface", _in_use_by_its_service),
+    (MountTarget, "set_network_interface", _in_use_by_efs),
     (JobQueue, "describe", _showing_limits),
     (JobDefinition, "describe", _showing_nodes),
 )

@@ -1,8 +1,9 @@
 """What AWS refuses and moto does not: the table ``refusals.yaml``, and the checks that it makes.
 
 A row names the operations that it refuses, what to ask first, when AWS refuses, and in which words. All expressions
-are jmespath, over ``request`` (the parameters of the call), its ``account`` and ``region``, and the answers by their
-names in ``ask``. What moto refuses by itself is not in the table.
+are jmespath, over ``request`` (the parameters of the call), its ``account``, ``region`` and ``caller`` (a service; null
+when somebody outside calls), and the answers by their names in ``ask``. What moto refuses by itself is not in the
+table.
 
 - An ask is only made when an expression needs it, and never with a parameter missing: its answer is then null.
 - The answer of an ask that fails is botocore's error, as ``group.Error.Code``.
@@ -25,6 +26,7 @@ from botocore.exceptions import ClientError
 from jmespath.exceptions import JMESPathError  # type: ignore[import-untyped]
 from moto.core.utils import get_service_model
 
+from local_aws.acting import acting
 from local_aws.clients import Clients
 from local_aws.errors import AwsError
 from local_aws.expressions import Functions, compiled, searching, takes
@@ -181,7 +183,12 @@ class _Facts:
 
     def get(self, name: str) -> Any:
         if name not in self._asks:
-            known = {"request": self._call.parameters, "account": self._call.account, "region": self._call.region}
+            known = {
+                "request": self._call.parameters,
+                "account": self._call.account,
+                "region": self._call.region,
+                "caller": acting(),
+            }
             return known[name]
         ask = self._asks[name]
         parameters = self.search(ask.parameters)

@@ -6,7 +6,7 @@ from functools import cache, partial
 from local_aws.clients import Clients
 from local_aws.clock import Clock
 from local_aws.front import Front
-from local_aws.services import in_moto
+from local_aws.services import in_moto, late
 from local_aws.services.check import tables
 from local_aws.services.operations import Service
 
@@ -23,3 +23,4 @@ def install(front: Front, clock: Clock) -> None:
     for table in tables():
         Service(table, clock, clients, lock).install(front)
     in_moto.install(front, clients)
+    late.install(front, clock)

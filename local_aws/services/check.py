@@ -21,16 +21,19 @@ def tables() -> tuple[Table, ...]:
     Raises:
         TableError: when one cannot be.
     """
-    return tuple(checked(path.read_text()) for path in sorted(TABLES.glob("*.yaml")))
+    return tuple(
+        checked(path.read_text(), *(part.read_text() for part in sorted(TABLES.glob(f"{path.stem}/*.yaml"))))
+        for path in sorted(TABLES.glob("*.yaml"))
+    )
 
 
-def checked(text: str) -> Table:
-    """A table in YAML that fits botocore's models.
+def checked(text: str, *more: str) -> Table:
+    """A table in YAML, with further records, that fits botocore's models.
 
     Raises:
         TableError: when it does not; the message has all that is wrong.
     """
-    table = read(text)
+    table = read(text, *more)
     if problems := list(_problems(table)):
         raise TableError("\n".join(problems))
     return table
@@ -69,6 +72,7 @@ def _operation(
     shape = shown_as(table.service, operation)
     yield from _unknown_members(where, operation.shows, shape.members if shape else {})
     yield from _unknown_members(where, operation.answer, outputs(table.service, operation.name))
+    yield from _unknown_members(where, operation.having, members)
     for sets in (operation.sets, *(each for each in operation.becomes if isinstance(each, dict))):
         yield from _unknown_members(where, sets, members)
     for request in (*operation.asks, *operation.calls, *operation.afterwards):
@@ -118,7 +122,8 @@ def _texts(kind: Kind, operation: Operation) -> Iterator[str]:
     for request in (*operation.asks, *operation.calls, *operation.afterwards):
         yield from (each for each in (request.each, request.when) if each)
         yield from expressions(request.parameters)
-    yield from expressions([dict(operation.sets), dict(operation.answer), dict(operation.shows), [*operation.becomes]])
+    templates = (operation.sets, operation.answer, operation.shows, operation.having)
+    yield from expressions([*map(dict, templates), [*operation.becomes]])
 
 
 def _unknown_members(where: str, given: Mapping[str, Any], members: Mapping[str, Shape]) -> Iterator[str]:

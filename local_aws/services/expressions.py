@@ -31,6 +31,16 @@ class _Functions(Functions):
         """The items whose key is a list that has the value."""
         return [each for each in items or () if value in each.get(key, ())]
 
+    @takes(["array", "null"], ["string"], ["array", "null"])
+    def _func_among(self, items: list[Any] | None, key: str, values: list[Any] | None) -> list[Any]:
+        """The items whose key has one of the values."""
+        return [each for each in items or () if each.get(key) in (values or ())]
+
+    @takes(["string"], ["string"], ["string"], ["string", "null"])
+    def _func_arn_of(self, region: str, account: str, kind: str, name: str | None) -> str:
+        """The ARN of something of SageMaker, by its name or its ARN."""
+        return f"arn:aws:sagemaker:{region}:{account}:{kind}/{(name or '').rpartition('/')[2].lower()}"
+
     @takes([], ["string"])
     def _func_gathered(self, value: Any, key: str) -> list[Any]:
         """Everything that is anywhere under that key."""

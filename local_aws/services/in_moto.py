@@ -11,13 +11,11 @@ from moto.batch.models import JobQueue
 
 from local_aws.clients import Clients
 from local_aws.errors import AwsError
-from local_aws.front import Answer, Call, Front, Handler
+from local_aws.front import Answer, Call, Front
 
 
 def install(front: Front, clients: Callable[[str], Clients]) -> None:
     """Lets them be answered."""
-    for operation, handler in _SAGEMAKER.items():
-        front.handle("sagemaker", operation, handler)
     front.handle("logs", "AssociateKmsKey", _associate_key)
     front.handle("logs", "DisassociateKmsKey", _disassociate_key)
     batch = _Batch(clients)
@@ -25,76 +23,6 @@ def install(front: Front, clients: Callable[[str], Clients]) -> None:
     front.handle("batch", "UpdateJobQueue", batch.update_queue)
     for bulk, single in _BULK.items():
         front.handle("batch", bulk, partial(batch.one_by_one, xform_name(single)))
-
-
-def _group(call: Call) -> Any:
-    """A model package group of moto.
-
-    Raises:
-        AwsError: when there is none.
-    """
-    name = call.parameters["ModelPackageGroupName"]
-    group = _sagemaker(call).model_package_groups.get(name)
-    if group is None:
-        arn = call.arn(f"model-package-group/{name}")
-        raise AwsError("ValidationException", f"ModelPackageGroup {arn} does not exist.")
-    return group
-
-
-def _sagemaker(call: Call) -> Any:
-    return get_backend("sagemaker")[call.account][call.region]
-
-
-def _delete_group(call: Call) -> Answer:
-    group, backend = _group(call), _sagemaker(call)
-    if any(each.model_package_group_name == group.model_package_group_name for each in backend.model_packages.values()):
-        raise AwsError(
-            "ConflictException", f"Model Package Group {group.arn} cannot be deleted: it still has Model Packages."
-        )
-    del backend.model_package_groups[group.model_package_group_name]
-    return {}
-
-
-def _put_policy(call: Call) -> Answer:
-    group = _group(call)
-    group.resource_policy = call.parameters["ResourcePolicy"]
-    return {"ModelPackageGroupArn": group.arn}
-
-
-def _policy(call: Call) -> str:
-    policy: str | None = getattr(_group(call), "resource_policy", None)
-    if policy is None:
-        name = call.parameters["ModelPackageGroupName"]
-        raise AwsError("ValidationException", f"Cannot find Model Package Group Policy for {name}.")
-    return policy
-
-
-def _get_policy(call: Call) -> Answer:
-    return {"ResourcePolicy": _policy(call)}
-
-
-def _delete_policy(call: Call) -> Answer:
-    _policy(call)
-    del _group(call).resource_policy
-    return {}
-
-
-def _delete_package(call: Call) -> Answer:
-    backend, name = _sagemaker(call), call.parameters["ModelPackageName"]
-    arn = backend.model_package_name_mapping.get(name, name)
-    if arn not in backend.model_packages:
-        raise AwsError("ValidationException", f"ModelPackage {name} does not exist.")
-    del backend.model_packages[arn]
-    return {}
-
-
-_SAGEMAKER: dict[str, Handler] = {
-    "DeleteModelPackage": _delete_package,
-    "DeleteModelPackageGroup": _delete_group,
-    "PutModelPackageGroupPolicy": _put_policy,
-    "GetModelPackageGroupPolicy": _get_policy,
-    "DeleteModelPackageGroupPolicy": _delete_policy,
-}
 
 
 def _log_group(call: Call) -> Any:

@@ -93,7 +93,7 @@ class Service:
             shelf.remove(each)
         shelf.keep(record)
         if operation.becomes:
-            shelf.plan(record, operation.becomes, operation.afterwards, scope)
+            shelf.plan(record, operation, scope)
         return self._shown(operation, record, scope)
 
     def _taken(self, shelf: Shelf, kind: Kind, scope: Mapping[str, Any]) -> list[Record]:
@@ -105,11 +105,8 @@ class Service:
         request = scope["request"]
         if not kind.unique and kind.key[-1] not in request:
             return []
-        taken = [
-            each
-            for each in shelf.of(kind.name)
-            if all(each.members.get(name) == request.get(name) for name in kind.unique or kind.key)
-        ]
+        alike = shelf.of(kind.name) if kind.unique else shelf.keyed(kind, request)
+        taken = [each for each in alike if all(each.members.get(name) == request.get(name) for name in kind.unique)]
         for each in taken:
             if each.status not in kind.free or not kind.free:
                 raise refused(kind.exists, self._named(kind, {**scope, "record": each.members}))
@@ -133,7 +130,7 @@ class Service:
         self._set(record, operation.sets, scope)
         record.merge({name: scope["now"] for name in self._table.changed if name in self._members[kind.name]})
         if operation.becomes:
-            shelf.plan(record, operation.becomes, operation.afterwards, scope)
+            shelf.plan(record, operation, scope)
         return self._shown(operation, record, scope)
 
     def _delete(self, shelf: Shelf, kind: Kind, operation: Operation, request: Mapping[str, Any]) -> Answer:
@@ -143,7 +140,7 @@ class Service:
         self._check(shelf, kind, operation, scope, record)
         scope = shelf.call(operation.calls, scope)
         self._set(record, operation.sets, scope)
-        shelf.plan(record, operation.becomes, operation.afterwards, scope)
+        shelf.plan(record, operation, scope)
         return self._shown(operation, record, scope)
 
     def _list(self, shelf: Shelf, kind: Kind, operation: Operation, request: Mapping[str, Any]) -> Answer:
@@ -165,11 +162,13 @@ class Service:
         request, members = scope["request"], self._members[kind.name]
         records = shelf.of(kind.name)
         if operation.ids and (ids := request.get(operation.ids[0])):
-            by_id = {each: self._identified(shelf, kind, each) for each in ids}
+            by_id = {each: shelf.identified(kind, each) for each in ids}
             for each, record in by_id.items():
                 if record is None and operation.ids[1]:
                     raise refused(kind.missing, self._named(kind, {**scope, "id": each}))
-            records = [each for each in records if each in by_id.values()]
+            records = list(dict.fromkeys(each for each in by_id.values() if each))
+        for name, value in filled(dict(operation.having), scope).items():
+            records = [each for each in records if value is None or each.members.get(name) == value]
         if operation.only:
             records = [each for each in records if found(operation.only, {**scope, "record": each.members})]
         for parameter, value in request.items():
@@ -189,26 +188,13 @@ class Service:
         request = scope["request"]
         if operation.of:
             scope["id"] = found(operation.of, scope)
-            record = self._identified(shelf, kind, scope["id"])
+            record = shelf.identified(kind, scope["id"])
         else:
-            record = self._keyed(shelf, kind, request)
+            record = _keyed(shelf, kind, request)
         if record is None:
             raise refused(kind.missing, self._named(kind, scope))
         scope["record"] = record.members
         return record
-
-    @staticmethod
-    def _identified(shelf: Shelf, kind: Kind, identifier: Any) -> Record | None:
-        members = (kind.key[-1], kind.arn, *kind.identifiers)
-        records = shelf.of(kind.name)
-        return next((each for each in records if identifier in [each.members.get(m) for m in members if m]), None)
-
-    @staticmethod
-    def _keyed(shelf: Shelf, kind: Kind, request: Mapping[str, Any]) -> Record | None:
-        records = shelf.of(kind.name)
-        return next(
-            (each for each in records if all(each.members.get(name) == request.get(name) for name in kind.key)), None
-        )
 
     @staticmethod
     def _named(kind: Kind, scope: Mapping[str, Any]) -> dict[str, Any]:
@@ -226,9 +212,7 @@ class Service:
         for name, of in operation.needs.items():
             parent = self._table.kinds[name]
             known = {**scope, "id": found(of, scope)} if of else self._named(parent, scope)
-            if (
-                self._identified(shelf, parent, known["id"]) if of else self._keyed(shelf, parent, scope["request"])
-            ) is None:
+            if (shelf.identified(parent, known["id"]) if of else _keyed(shelf, parent, scope["request"])) is None:
                 raise refused(parent.missing, {"kind": name, **known})
         scope = self._named(kind, scope)
         for refusal in operation.refuses:
@@ -308,16 +292,12 @@ class Service:
         """
         given = call.parameters[self._tagging.arn]
         wanted = given if isinstance(given, list) else [given]
-        by_id = {
-            each.members.get(name): each
-            for each in self._shelf(call).all()
-            for name in (each.kind.arn, *each.kind.identifiers)
-            if name
-        }
-        others = [each for each in wanted if each not in by_id]
+        shelf = self._shelf(call)
+        found_by_id = {each: shelf.tagged(each) for each in wanted}
+        others = [each for each, record in found_by_id.items() if not record]
         if others and self._tagging.missing:
             raise refused(self._tagging.missing, {"arn": others[0]})
-        return [by_id[each] for each in wanted if each in by_id], others
+        return [record for record in found_by_id.values() if record], others
 
     def _pass_on(self, call: Call, others: list[str]) -> None:
         """What is not ours of a request that is about several things."""
@@ -329,3 +309,7 @@ class Service:
         name = self._tagging.tags
         shape = outputs(self._table.service, call.operation).get(name)
         return {name: tags_as(shape, record.tags)} if shape else {}
+
+
+def _keyed(shelf: Shelf, kind: Kind, request: Mapping[str, Any]) -> Record | None:
+    return next(iter(shelf.keyed(kind, request)), None)

@@ -1,6 +1,7 @@
 """Records, and what time does to them."""
 
-from collections.abc import Callable, Iterator, Mapping
+import heapq
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
@@ -9,11 +10,12 @@ from typing import Any
 from botocore import xform_name
 from botocore.exceptions import ClientError
 
+from local_aws.acting import acting_as
 from local_aws.clients import Clients
 from local_aws.clock import Clock
 from local_aws.errors import AwsError
 from local_aws.services.expressions import Scope, filled, found
-from local_aws.services.table import Error, Kind, Request, Table
+from local_aws.services.table import Error, Kind, Operation, Request, Table
 
 
 @dataclass(frozen=True)
@@ -25,12 +27,14 @@ class Phase:
         sets: the members that change; None: the record is gone.
         scope: what is known of the request that led to it.
         calls: calls to other services.
+        later: the seconds after which they are made.
     """
 
     at: float
     sets: Mapping[str, Any] | None
     scope: Scope
     calls: tuple[Request, ...] = ()
+    later: float = 0
 
 
 @dataclass(eq=False)
@@ -90,16 +94,26 @@ class Shelf:
         self.region = region
         self._clock = clock
         self.clients = clients
-        self._records: list[Record] = []
+        self._records: dict[str, dict[int, Record]] = {name: {} for name in table.kinds}
+        self._named: dict[Any, list[Record]] = {}
+        self._due: list[tuple[float, int, int, Record]] = []
         self._numbers = count(1)
 
     def of(self, kind: str) -> list[Record]:
         """The records of a kind, the oldest first."""
-        return [each for each in self._records if each.kind.name == kind]
+        return list(self._records[kind].values())
 
-    def all(self) -> Iterator[Record]:
-        """All records."""
-        yield from self._records
+    def keyed(self, kind: Kind, members: Mapping[str, Any]) -> list[Record]:
+        """The records of a kind that have the values of ``members`` for its key, the oldest first."""
+        return self._named.get((kind.name, tuple(members.get(name) for name in kind.key)), [])
+
+    def identified(self, kind: Kind, identifier: Any) -> Record | None:
+        """The oldest record of a kind that goes by an identifier."""
+        return next(iter(self._named.get((kind.name, identifier), ())), None)
+
+    def tagged(self, identifier: str) -> Record | None:
+        """The record of any kind whose ARN that is, or by which it is identified."""
+        return next(iter(self._named.get(identifier, ())), None)
 
     def add(self, kind: Kind) -> Record:
         """A new record without members, which is not yet among the others."""
@@ -107,14 +121,17 @@ class Shelf:
 
     def keep(self, record: Record) -> None:
         """Puts a record among the others."""
-        self._records.append(record)
+        self._records[record.kind.name][record.number] = record
+        for name in _names(record):
+            self._named.setdefault(name, []).append(record)
 
     def remove(self, record: Record) -> None:
         """Takes a record away at once."""
         record.ahead.clear()
-        if record not in self._records:
+        if self._records[record.kind.name].pop(record.number, None) is None:
             return
-        self._records.remove(record)
+        for name in _names(record):
+            self._named[name].remove(record)
         for kind, belongs in record.kind.takes.items():
             values = filled(dict(belongs), self.scope(record=record.members))
             for each in self.of(kind):
@@ -123,16 +140,25 @@ class Shelf:
 
     def settle(self) -> None:
         """Does what time has done since somebody last looked."""
-        now = self._clock.now()
-        for record in list(self._records):
-            while record.ahead and record.ahead[0].at <= now:
-                self._apply(record, record.ahead.pop(0))
+        while self._due and self._due[0][0] <= self._clock.now():
+            record = heapq.heappop(self._due)[-1]
+            self._go_on(record)
 
-    def plan(self, record: Record, becomes: tuple[Any, ...], afterwards: tuple[Request, ...], scope: Scope) -> None:
+    def _go_on(self, record: Record) -> None:
+        """Does what time has done to a record, and remembers when to look at it again."""
+        while record.ahead and record.ahead[0].at <= self._clock.now():
+            self._apply(record, record.ahead.pop(0))
+        if record.ahead:
+            # The numbers only keep records out of the comparison; a record may be there twice.
+            heapq.heappush(self._due, (record.ahead[0].at, record.number, next(self._numbers), record))
+
+    def plan(self, record: Record, operation: Operation, scope: Scope) -> None:
         """Lays down what becomes of a record from now on."""
-        at, gone = self._clock.now(), not becomes
+        at, gone = self._clock.now(), not operation.becomes
         record.ahead.clear()
-        for each in becomes:
+        for template in operation.becomes:
+            # What is only braces is a number of seconds.
+            each = filled(template, scope) if isinstance(template, str) and template.startswith("{") else template
             gone = isinstance(each, int | float)
             if gone:
                 at += each
@@ -140,14 +166,16 @@ class Shelf:
                 sets = each if isinstance(each, dict) else {str(record.kind.status): each}
                 record.ahead.append(Phase(at, sets, scope))
         if gone:
-            record.ahead.append(Phase(at, None, scope, afterwards))
-        while record.ahead and record.ahead[0].at <= self._clock.now():
-            self._apply(record, record.ahead.pop(0))
+            record.ahead.append(Phase(at, None, scope, operation.afterwards, operation.later))
+        self._go_on(record)
 
     def _apply(self, record: Record, phase: Phase) -> None:
         if phase.sets is None:
             self.remove(record)
-            self.call(phase.calls, phase.scope)
+            if phase.later:
+                record.ahead.append(Phase(phase.at + phase.later, None, phase.scope, phase.calls))
+            else:
+                self.call(phase.calls, phase.scope)
             return
         scope = {**phase.scope, **self.scope(record=record.members)}
         record.merge(filled(dict(phase.sets), scope))
@@ -190,13 +218,22 @@ class Shelf:
         )
         parameters = {name: value for name, value in filled(request.parameters, scope).items() if value is not None}
         try:
-            return method(**parameters)
+            with acting_as(self.table.service):
+                return method(**parameters)
         except ClientError as error:
             code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
             if code in request.ignore:
                 return None
             told = request.error or Error("{code}", "{message}")
             raise refused(told, {**scope, "code": code, "message": message}) from error
+
+
+def _names(record: Record) -> list[Any]:
+    """All by which a record is found: with its kind, and its ARN and identifiers without; they never change."""
+    kind, members = record.kind, record.members
+    own = {members.get(name) for name in (kind.arn, *kind.identifiers) if name} - {None}
+    key = tuple(members.get(name) for name in kind.key)
+    return [(kind.name, key), *((kind.name, each) for each in {*own, key[-1]}), *own]
 
 
 _TIMES: Mapping[str, Callable[[datetime], Any]] = {

@@ -85,13 +85,16 @@ class Operation:
         refuses: when it is refused.
         calls: calls to other services, before the record changes.
         sets: members that it gives the record besides those of the request.
-        becomes: states, and the seconds that they last, in turn; after a last number the record is gone.
+        becomes: states, and the seconds that they last, in turn; after a last number the record is gone. A text that
+            begins with a brace gives seconds.
         afterwards: calls to other services, when the record is gone.
+        later: the seconds between that and those calls.
         answer: members of the answer besides those of the record.
         wrap: the member of the answer that holds the record, or the list of them.
         ids: the parameter of a list with the identifiers that are wanted, and whether one that is missing is an error.
         filters: parameter of a list to the expression that finds something in a ``record`` that is wanted.
         named: name in the parameter ``Filters`` of a list to the expression that finds the value in a ``record``.
+        having: members with the values that every ``record`` of the list has; null asks for nothing.
         only: an expression that finds something in every ``record`` of the list.
         shows: members that it shows besides those of the record.
         pages: how many a list gives at a time.
@@ -109,11 +112,13 @@ class Operation:
     sets: Mapping[str, Template] = field(default_factory=dict)
     becomes: tuple[Template, ...] = ()
     afterwards: tuple[Request, ...] = ()
+    later: float = 0
     answer: Mapping[str, Template] = field(default_factory=dict)
     wrap: str | None = None
     ids: tuple[str, bool] | None = None
     filters: Mapping[str, str] = field(default_factory=dict)
     named: Mapping[str, str] = field(default_factory=dict)
+    having: Mapping[str, Template] = field(default_factory=dict)
     only: str | None = None
     shows: Mapping[str, Template] = field(default_factory=dict)
     pages: int | None = None
@@ -219,8 +224,8 @@ class Table:
     settles: tuple[tuple[str, str], ...] = ()
 
 
-def read(text: str) -> Table:
-    """A table in YAML.
+def read(text: str, *more: str) -> Table:
+    """A table in YAML; ``more`` are further records of it.
 
     Raises:
         TableError: when it cannot be; the message says where.
@@ -232,6 +237,10 @@ def read(text: str) -> Table:
         may=("source", "created", "changed", "tagging", "times", "settles", "ignores"),
     )
     place = _Place(given["service"])
+    for part in map(yaml.safe_load, more):
+        if twice := sorted(part.keys() & given["records"].keys()):
+            raise place.wrong(f"{twice[0]} is there twice")
+        given["records"] |= part
     errors = {name: _error(place.inside(name), each) for name, each in given["errors"].items()}
     pages = place.inside("pages").known(given["pages"], needs=("size", "limit", "token", "invalid"))
     return Table(
@@ -328,7 +337,7 @@ def _operation(place: _Place, name: str, given: object, ignores: tuple[str, ...]
     row["needs"] = needs if isinstance(needs, dict) else dict.fromkeys(needs)
     for each in ("asks", "calls", "afterwards"):
         row[each] = tuple(_request(place.inside(each), call) for call in row.get(each, ()))
-    for each in ("sets", "answer", "shows"):
+    for each in ("sets", "answer", "shows", "having"):
         place.inside(each).template(row.get(each, {}))
     place.inside("becomes").template(list(row["becomes"]))
     for expression in (

@@ -13,9 +13,11 @@ import pytest
 from botocore import xform_name
 from botocore.exceptions import ClientError
 from moto import mock_aws
+from moto.backends import get_backend
 from moto.batch.models import batch_backends
 
 from local_aws import refusals
+from local_aws.acting import acting_as
 from local_aws.clients import Clients
 from local_aws.clock import VirtualClock
 from local_aws.front import Front
@@ -418,6 +420,28 @@ def attached_interface(world: World) -> Case:
         lambda: world.ec2.delete_network_interface(NetworkInterfaceId=interface),
         f"InvalidParameterValue: Network interface '{interface}' is currently in use.",
         lambda: world.ec2.detach_network_interface(AttachmentId=attachment),
+    )
+
+
+@case("A network interface that a service uses is not deleted", "ec2.DeleteNetworkInterface")
+def interface_of_a_service(world: World) -> Case:
+    interface = world.interface(world.subnet(world.vpc()))
+    # As what a service makes in the local AWS.
+    used = get_backend("ec2")[ACCOUNT][REGION].enis[interface]
+    used.requester_managed, used.status = True, "in-use"
+
+    def delete() -> None:
+        world.ec2.delete_network_interface(NetworkInterfaceId=interface)
+
+    def delete_as_the_service() -> None:
+        with acting_as("sagemaker"):
+            delete()
+
+    return Case(
+        delete,
+        f"InvalidParameterValue: Network interface '{interface}' is currently in use.",
+        nothing,
+        delete_as_the_service,
     )
 
 

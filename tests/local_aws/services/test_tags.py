@@ -26,7 +26,7 @@ def test_a_tag_is_taken_away(aws: Aws) -> None:
 
 
 def test_moto_keeps_the_tags_of_what_is_its_own(aws: Aws) -> None:
-    arn = aws("sagemaker.CreateModelPackageGroup", ModelPackageGroupName="a")["ModelPackageGroupArn"]
+    arn = aws("sagemaker.CreateExperiment", ExperimentName="a")["ExperimentArn"]
     aws("sagemaker.AddTags", ResourceArn=arn, Tags=TAGS)
     assert aws("sagemaker.ListTags", ResourceArn=arn)["Tags"] == TAGS
 
