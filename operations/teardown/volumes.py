@@ -1,0 +1,180 @@
+"""What becomes of the volumes of notebook instances and of spaces: kept, backed up, or discarded.
+
+Nobody but the instance itself can read its volume: it copies it to S3 at each start (lifecycle_scripts/notebook/job).
+"""
+
+import base64
+import json
+import re
+
+from botocore.exceptions import ClientError
+
+from operations.teardown.aws import Aws, code_of, message_of
+from operations.teardown.inventory import Inventory, Thing
+from operations.teardown.journal import Journal
+from operations.teardown.kinds import KINDS
+from operations.teardown.policy import Policy, Volumes
+from operations.teardown.schedule import StepError, Waits
+from operations.teardown.scope import Json
+from operations.teardown.stages import INTAKE, Stage, Things, Told
+from operations.teardown.together import together
+
+NOTEBOOKS = "notebook instances"
+SPACES = "spaces"
+(KIND,) = (kind for kind in KINDS if kind.name == NOTEBOOKS)
+OPTIONS = {NOTEBOOKS: "--notebook-volumes keep|back_up|discard", SPACES: "--space-volumes keep|discard"}
+
+BACK_UP = "notebook volumes.back_up"
+MARKER = ".trainyard-backup.json"
+WHOLE = 0
+UNREADABLE = 2
+"""Exit code of a backup with all but what cannot be read: https://docs.aws.amazon.com/cli/latest/topic/return-codes.html"""
+
+POLL = 30.0
+"""Seconds between two looks at an instance and its marker."""
+HOURS = 12
+"""After how long a backup is given up."""
+
+
+def stage(journal: Journal) -> Stage:
+    """The backups, once all instances are stopped: what somebody writes afterwards would be lost.
+
+    Args:
+        journal: which backups earlier runs have made.
+    """
+
+    def to_do(things: list[Thing], policy: Policy) -> list[Thing]:
+        if policy.volumes.get(NOTEBOOKS) is not Volumes.BACK_UP:
+            return []
+        done = _backed_up(journal)
+        return [each for each in things if each.name not in done or each.state != "Stopped"]
+
+    def finds(_inventory: Inventory, things: Things, policy: Policy) -> Waits:
+        yield from ()
+        return [each.name for each in to_do(things[NOTEBOOKS], policy)]
+
+    def work(inventory: Inventory, policy: Policy, told: Told) -> Waits:
+        things = yield from inventory.things(KIND)
+        backups = [_back_up(inventory.aws, journal, each, told) for each in to_do(things, policy)]
+        yield from together(inventory.aws.clock, backups)
+
+    return Stage(BACK_UP, frozenset({INTAKE, f"{NOTEBOOKS}.stop"}), finds, work)
+
+
+def blockers(inventory: Inventory, things: Things, policy: Policy) -> Waits:
+    """What must be decided or deployed before volumes can become what was chosen for them."""
+    found = []
+    for kind, option in OPTIONS.items():
+        chosen = policy.volumes.get(kind)
+        if things[kind] and chosen is None:
+            found.append(f"{kind}: {len(things[kind])} have volumes: decide with {option}")
+        if chosen is Volumes.KEEP:
+            found += [
+                f"{kind}: {each.name}: goes with its stack: deploy with data.keep_after_teardown: true first"
+                for each in things[kind]
+                if each.stack and not each.kept
+            ]
+    if policy.volumes.get(SPACES) is Volumes.BACK_UP:
+        found.append("spaces: back_up is not offered: only who works in a space reads its volume: keep or discard")
+    if policy.volumes.get(NOTEBOOKS) is Volumes.BACK_UP:
+        for each in things[NOTEBOOKS]:
+            if each.state == "Failed":
+                found.append(f"{NOTEBOOKS}: {each.name}: is Failed and cannot start to back itself up: keep or discard")
+            elif not (yield from _folder(inventory.aws, each)):
+                found.append(f"{NOTEBOOKS}: {each.name}: backs nothing up: deploy with notebooks.backup: true first")
+    return found
+
+
+def _folder(aws: Aws, notebook: Thing) -> Waits:
+    """Where an instance copies its volume to, as its deployed lifecycle configuration says; empty for nowhere."""
+    name = notebook.told.get("NotebookInstanceLifecycleConfigName")
+    if not name:
+        return ""
+    operation = "describe_notebook_instance_lifecycle_config"
+    answer = yield from aws.call("sagemaker", operation, NotebookInstanceLifecycleConfigName=name)
+    for hook in answer.get("OnStart", ()):
+        script = base64.b64decode(hook["Content"]).decode()
+        if folder := re.search(r"^TRAINYARD_BACKUP='(s3://[^']+)'$", script, re.MULTILINE):
+            return f"{folder[1]}/{notebook.name}"
+    return ""
+
+
+def _backed_up(journal: Journal) -> set[str]:
+    """Names of instances that earlier runs backed up, and that nobody can have written to since.
+
+    The one stop that ends a backup may follow it. Another says that the instance ran again, and a change of the
+    boundary that somebody could have started it.
+    """
+    stops: dict[str, int] = {}
+    for entry in journal.entries():
+        name = entry.get("arguments", {}).get("NotebookInstanceName")
+        if "backed_up" in entry:
+            stops[entry["backed_up"]] = 0
+        elif entry.get("call") == "iam.create_policy_version":
+            stops.clear()
+        elif entry.get("call") == "sagemaker.start_notebook_instance":
+            stops.pop(name, None)
+        elif entry.get("call") == "sagemaker.stop_notebook_instance" and name in stops:
+            stops[name] += 1
+    return {name for name, count in stops.items() if count < 2}
+
+
+def _back_up(aws: Aws, journal: Journal, notebook: Thing, told: Told) -> Waits:
+    folder = yield from _folder(aws, notebook)
+    if not folder:
+        raise StepError(_not_backed_up(notebook, "notebooks.backup is off in what is deployed"))
+    before = yield from _marker(aws, folder)
+    deadline = aws.clock.now() + HOURS * 3600
+    yield from _bring(aws, notebook, "start_notebook_instance", "Stopped", "InService", deadline)
+    told(notebook.name, f"copies its volume to {folder}")
+    while (after := (yield from _marker(aws, folder))) == before:
+        yield POLL
+        if (status := (yield from _status(aws, notebook))) != "InService":
+            raise StepError(_not_backed_up(notebook, f"it became {status} before its backup ended"))
+        if aws.clock.now() > deadline:
+            raise StepError(_not_backed_up(notebook, f"no {MARKER} came to {folder} in {HOURS} hours"))
+    code = after["exit_code"]
+    if code in (WHOLE, UNREADABLE):
+        journal.write(backed_up=notebook.name, to=folder, **after)
+    # Also when files are missing: an instance costs money as long as it runs.
+    yield from _bring(aws, notebook, "stop_notebook_instance", "InService", "Stopped", deadline + 3600)
+    if code not in (WHOLE, UNREADABLE):
+        raise StepError(_not_backed_up(notebook, f"its backup ended with exit code {code}: see {folder}/.trainyard/"))
+    told(notebook.name, "backed up" if code == WHOLE else "backed up, but for files that could not be read")
+
+
+def _marker(aws: Aws, folder: str) -> Waits:
+    """What an instance says of its last backup; empty before the first."""
+    bucket, _, prefix = folder.removeprefix("s3://").partition("/")
+    try:
+        answer = yield from aws.call("s3", "get_object", Bucket=bucket, Key=f"{prefix}/{MARKER}")
+    except ClientError as error:
+        if code_of(error) != "NoSuchKey":
+            raise
+        return {}
+    told: Json = json.loads(answer["Body"].read())
+    return told
+
+
+def _status(aws: Aws, notebook: Thing) -> Waits:
+    answer = yield from aws.call("sagemaker", "describe_notebook_instance", NotebookInstanceName=notebook.name)
+    return answer["NotebookInstanceStatus"]
+
+
+def _bring(aws: Aws, notebook: Thing, operation: str, from_: str, to: str, deadline: float) -> Waits:
+    """Starts or stops an instance."""
+    refused = ""
+    while (status := (yield from _status(aws, notebook))) != to:
+        if status == from_:
+            try:
+                yield from aws.call("sagemaker", operation, NotebookInstanceName=notebook.name)
+            except ClientError as error:
+                # Its state can change between a look and a call; an instance type can be short for hours.
+                refused = f" ({code_of(error)}: {message_of(error)})"
+        if status == "Failed" or aws.clock.now() > deadline:
+            raise StepError(_not_backed_up(notebook, f"it is {status} and not {to}{refused}"))
+        yield POLL
+
+
+def _not_backed_up(notebook: Thing, why: str) -> str:
+    return f"{NOTEBOOKS}: {notebook.name}: not backed up, nothing is deleted: {why}"
