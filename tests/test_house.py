@@ -91,7 +91,7 @@ def test_packages_are_compiled() -> None:
     assert Path(importlib.util.cache_from_source(ec2.__file__)).exists()
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize("name", sorted(file.name for file in ROOT.glob("requirements*.txt")))
 def test_every_package_is_pinned_with_hashes_and_none_with_a_host(name: str) -> None:
     text = (ROOT / name).read_text()
     packages = re.findall(r"^[a-z0-9]\S+", text, flags=re.M | re.I)

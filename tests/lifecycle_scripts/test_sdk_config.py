@@ -23,6 +23,9 @@ from trainyard.guardrails import Allowed, NetworkGuardrails, TeamGuardrails, Wor
 from trainyard.sagemaker_actions import Key
 from trainyard.team_work import TeamWork
 
+# The SDKs are started once for all tests of this file.
+pytestmark = pytest.mark.xdist_group("sdk")
+
 SCRIPT = ROOT / "lifecycle_scripts" / "notebook" / "job" / "sdk_config.py"
 DRIVER = ROOT / "tests" / "lifecycle_scripts" / "sdk_driver.py"
 
