@@ -1,0 +1,162 @@
+"""Calls that are made again while what fails is passing."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
+
+from local_aws.clock import VirtualClock
+from operations.teardown.aws import ATTEMPTS, FIRST_WAIT, LONGEST_WAIT, Aws
+from operations.teardown.journal import Journal
+from operations.teardown.schedule import Outcome, Result, Step, StepError, Waits, run
+
+HOST = "https://api.sagemaker.eu-west-1.amazonaws.com/"
+
+
+def refusal(code: str, status: int = 400) -> ClientError:
+    answer: Any = {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(answer, "DeleteApp")
+
+
+class Service:
+    """A client whose answers are given beforehand."""
+
+    def __init__(self, *answers: Any) -> None:
+        self.answers = list(answers)
+        self.asked: list[dict[str, Any]] = []
+
+    def __getattr__(self, operation: str) -> Callable[..., Any]:
+        def call(**arguments: Any) -> Any:
+            self.asked.append(arguments)
+            answer = self.answers.pop(0)
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        return call
+
+
+@pytest.fixture
+def clock() -> VirtualClock:
+    return VirtualClock()
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    return Journal(tmp_path / "journal.jsonl")
+
+
+def result(clock: VirtualClock, waits: Waits) -> Result:
+    return run([Step("one", lambda: waits)], clock)["one"]
+
+
+def aws(service: Service, clock: VirtualClock, journal: Journal) -> Aws:
+    return Aws(lambda _name: service, "eu-west-1", clock, journal)
+
+
+def test_an_answer_is_given(clock: VirtualClock, journal: Journal) -> None:
+    service = Service({"Apps": []})
+    assert result(clock, aws(service, clock, journal).call("sagemaker", "list_apps")).value == {"Apps": []}
+    assert clock.now() == 0
+
+
+@pytest.mark.parametrize(
+    "passing",
+    [
+        refusal("ThrottlingException"),
+        refusal("TooManyRequestsException", 429),
+        refusal("RequestLimitExceeded", 503),
+        refusal("InternalFailure", 500),
+        refusal("SomethingNew", 502),
+        EndpointConnectionError(endpoint_url=HOST),
+        ConnectionClosedError(endpoint_url=HOST),
+        ReadTimeoutError(endpoint_url=HOST),
+    ],
+    ids=lambda error: error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__,
+)
+def test_what_passes_is_waited_for(clock: VirtualClock, journal: Journal, passing: Exception) -> None:
+    service = Service(passing, passing, {})
+    waits = aws(service, clock, journal).call("sagemaker", "delete_app", AppName="a")
+    assert result(clock, waits).outcome is Outcome.DONE
+    assert service.asked == [{"AppName": "a"}] * 3
+    assert 0 < clock.now() <= FIRST_WAIT * 3
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceInUse", "ValidationException", "ResourceNotFound"])
+def test_what_aws_says_against_it_is_said_at_once(clock: VirtualClock, journal: Journal, code: str) -> None:
+    service = Service(refusal(code))
+    with pytest.raises(ClientError):
+        result(clock, aws(service, clock, journal).call("sagemaker", "delete_app"))
+    assert len(service.asked) == 1
+
+
+def test_what_does_not_pass_is_given_up(clock: VirtualClock, journal: Journal) -> None:
+    service = Service(*[refusal("InternalFailure", 500)] * ATTEMPTS)
+    told = result(clock, aws(service, clock, journal).call("sagemaker", "delete_app"))
+    assert told.outcome is Outcome.FAILED
+    assert told.value.startswith(f"sagemaker.delete_app: failed {ATTEMPTS} times, at last with ")
+    assert clock.now() <= LONGEST_WAIT * ATTEMPTS
+
+
+def test_all_wait_when_one_is_throttled(clock: VirtualClock, journal: Journal) -> None:
+    """Or those that were not asked to wait would take the place of those that were."""
+    service = Service(*[refusal("ThrottlingException")] * 4, {}, {})
+    asked = aws(service, clock, journal)
+
+    def first() -> Waits:
+        yield from asked.call("sagemaker", "delete_app", AppName="first")
+        return clock.now()
+
+    def second() -> Waits:
+        yield FIRST_WAIT * 2
+        yield from asked.call("sagemaker", "delete_app", AppName="second")
+
+    run([Step("first", first), Step("second", second)], clock, workers=1)
+    assert [each["AppName"] for each in service.asked[:5]] == ["first"] * 4 + [service.asked[4]["AppName"]]
+    assert service.asked[-1]["AppName"] in ("first", "second")
+    assert len(service.asked) == 6
+
+
+@pytest.mark.parametrize(
+    ("told", "ask"), [("NextToken", "NextToken"), ("nextToken", "nextToken"), ("NextMarker", "Marker")]
+)
+def test_all_pages_are_asked_for(clock: VirtualClock, journal: Journal, told: str, ask: str) -> None:
+    service = Service({"Apps": [1], told: "a"}, {told: "b"}, {"Apps": [2]})
+    waits = aws(service, clock, journal).pages("sagemaker", "list_apps", "Apps[]", DomainIdEquals="d")
+    assert result(clock, waits).value == [1, 2]
+    assert service.asked == [
+        {"DomainIdEquals": "d"},
+        {"DomainIdEquals": "d", ask: "a"},
+        {"DomainIdEquals": "d", ask: "b"},
+    ]
+
+
+def test_only_what_changes_something_is_written_down(clock: VirtualClock, journal: Journal) -> None:
+    service = Service({}, {}, {})
+    asked = aws(service, clock, journal)
+    for operation in ("list_apps", "describe_app", "delete_app"):
+        result(clock, asked.call("sagemaker", operation))
+    assert [entry["call"] for entry in journal.entries() if "arguments" in entry] == ["sagemaker.delete_app"]
+
+
+def test_every_attempt_is_written_down(clock: VirtualClock, journal: Journal) -> None:
+    service = Service(refusal("ThrottlingException"), {})
+    result(clock, aws(service, clock, journal).call("sagemaker", "delete_app"))
+    assert [
+        "arguments" in entry or ("refused" in entry and "refused") or "answered" for entry in journal.entries()
+    ] == [
+        True,
+        "refused",
+        True,
+        "answered",
+    ]
+
+
+def test_a_step_error_is_no_fault_of_aws(clock: VirtualClock, journal: Journal) -> None:
+    def work() -> Waits:
+        yield from aws(Service({}), clock, journal).call("sagemaker", "list_apps")
+        raise StepError("not now")
+
+    assert result(clock, work()) == Result(Outcome.FAILED, "not now")
