@@ -29,6 +29,7 @@ from environments.problems import Problem, refuse, shown
 from environments.storage import Data, Dataset, EfsFileSystem, FileSystem
 from environments.studio import Studio
 from environments.teams import Notebooks, Team
+from environments.teardown import Teardown, impossible
 from trainyard.endpoint_services import Feature, is_offered
 from trainyard.regions import REGIONS
 
@@ -140,6 +141,8 @@ class Environment(Section):
     """EFS file systems that notebook instances mount."""
     allowed_replacements: tuple[ResourceOfStack, ...] = ()
     """Resources with data that a deployment may replace or remove, by the names that `make diff` calls them."""
+    teardown: Teardown = Teardown()
+    """What a teardown does with volumes."""
 
     @field_validator("features")
     @classmethod
@@ -176,6 +179,14 @@ class Environment(Section):
         if region:
             refuse(outside(network, region))
         return network
+
+    @field_validator("teardown")
+    @classmethod
+    def _teardown_can_be_done(cls, teardown: Teardown, info: ValidationInfo) -> Teardown:
+        data, notebooks = info.data.get("data"), info.data.get("notebooks")
+        if data and notebooks:
+            refuse(impossible(teardown, data, notebooks))
+        return teardown
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> Self:

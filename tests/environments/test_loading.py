@@ -31,8 +31,8 @@ MISTAKES: list[tuple[Json, str]] = [
     (
         {"regoin": "eu-west-1"},
         "regoin: 'eu-west-1': unknown key; did you mean region? Known here: access, account, alert_emails, "
-        "allowed_replacements, batch, data, datasets, efs, features, logs, lustre, monthly_budget_usd, name, network, notebooks, region, studio, tags, "
-        "teams, termination_protection",
+        "allowed_replacements, batch, data, datasets, efs, features, logs, lustre, monthly_budget_usd, name, network, "
+        "notebooks, region, studio, tags, teams, teardown, termination_protection",
     ),
     (
         {"access.instance_types": ["ml.g5.xlarge", "ml.g55.*"]},
@@ -486,6 +486,21 @@ MISTAKES += [
         {"features": ["studio", "notebooks", "batch", "amazon_linux"], **PLAIN_NOTEBOOKS},
         "lustre: 2 given: must have the feature lustre on",
     ),
+    *(
+        (
+            {"data.keep_after_teardown": False, "teardown": {field: "keep"}},
+            f"teardown.{field}: 'keep': must go with data.keep_after_teardown: true",
+        )
+        for field in ("notebook_volumes", "space_volumes")
+    ),
+    (
+        {"notebooks.backup": False, "teardown": {"notebook_volumes": "back_up"}},
+        "teardown.notebook_volumes: 'back_up': must go with notebooks.backup: true",
+    ),
+    (
+        {"teardown": {"space_volumes": "back_up"}},
+        "teardown.space_volumes: 'back_up': must be 'keep' or 'discard'",
+    ),
     ({"alert_emails": ["nobody"]}, "alert_emails[0]: 'nobody': must be an e-mail address such as team@example.com"),
     ({"monthly_budget_usd": 10.5}, "monthly_budget_usd: 10.5: must be a whole number"),
 ]
@@ -598,6 +613,22 @@ def test_a_file_that_is_not_text_says_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", known_environments())
 def test_a_shipped_file_is_read(name: str) -> None:
     assert load(name).name == name
+
+
+@pytest.mark.parametrize(
+    ("base", "volumes"),
+    [
+        ("prod", {"notebook_volumes": "keep", "space_volumes": "keep"}),
+        ("prod", {"notebook_volumes": "back_up"}),
+        ("dev", {"notebook_volumes": "discard", "space_volumes": "discard"}),
+    ],
+)
+def test_what_becomes_of_volumes_can_be_chosen(base: str, volumes: Json) -> None:
+    assert parse(text_of(base, {"teardown": volumes}), f"{base}.yaml").teardown.model_dump(exclude_none=True) == volumes
+
+
+def test_what_becomes_of_volumes_need_not_be_chosen() -> None:
+    assert parse(text_of("dev", {}), "dev.yaml").teardown.model_dump(exclude_none=True) == {}
 
 
 def test_prod_is_the_strict_one() -> None:
