@@ -20,8 +20,8 @@ from operations.teardown.kinds import KINDS
 from operations.teardown.policy import Policy
 from operations.teardown.schedule import StepError, Waits
 from operations.teardown.scope import Json, Scope
+from operations.teardown.several import several
 from operations.teardown.stages import EXPORT, Stage, Things, Told
-from operations.teardown.together import together
 from operations.teardown.volumes import BACK_UP
 
 POLL = 30.0
@@ -53,7 +53,7 @@ def stage(journal: Journal) -> Stage:
     def work(inventory: Inventory, _policy: Policy, told: Told) -> Waits:
         systems = yield from _file_systems(inventory, journal)
         aws = inventory.aws
-        yield from together(aws.clock, [_Export(aws, journal, each, told).run() for each in systems if each.to_do])
+        yield from several((_Export(aws, journal, each, told).run() for each in systems if each.to_do), aws.clock)
 
     return Stage(EXPORT, frozenset({*writers, "apps.delete", BACK_UP}), finds, work)
 

@@ -16,8 +16,8 @@ from operations.teardown.kinds import KINDS
 from operations.teardown.policy import Policy, Volumes
 from operations.teardown.schedule import StepError, Waits
 from operations.teardown.scope import Json
+from operations.teardown.several import several
 from operations.teardown.stages import INTAKE, Stage, Things, Told
-from operations.teardown.together import together
 
 NOTEBOOKS = "notebook instances"
 SPACES = "spaces"
@@ -55,8 +55,8 @@ def stage(journal: Journal) -> Stage:
 
     def work(inventory: Inventory, policy: Policy, told: Told) -> Waits:
         things = yield from inventory.things(KIND)
-        backups = [_back_up(inventory.aws, journal, each, told) for each in to_do(things, policy)]
-        yield from together(inventory.aws.clock, backups)
+        backups = (_back_up(inventory.aws, journal, each, told) for each in to_do(things, policy))
+        yield from several(backups, inventory.aws.clock)
 
     return Stage(BACK_UP, frozenset({INTAKE, f"{NOTEBOOKS}.stop"}), finds, work)
 
