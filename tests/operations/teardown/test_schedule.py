@@ -101,9 +101,9 @@ def test_steps_that_wait_for_each_other_are_refused() -> None:
 
 
 def test_the_start_and_the_end_of_a_step_are_told() -> None:
-    told: list[tuple[str, Outcome | None]] = []
-    run([step("one", 1)], VirtualClock(), told=lambda name, result: told.append((name, result and result.outcome)))
-    assert told == [("one", None), ("one", Outcome.DONE)]
+    told: list[tuple[str, Result | None]] = []
+    run([step("one", 1)], VirtualClock(), told=lambda name, result: told.append((name, result)))
+    assert told == [("one", None), ("one", Result(Outcome.DONE, 1))]
 
 
 def test_thousands_of_steps_are_no_burden() -> None:
