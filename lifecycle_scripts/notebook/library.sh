@@ -28,7 +28,7 @@ call_as_user() {
 # cannot be written must not leave the old one to tell what is no longer so.
 put() {
     local state=$1 folder=${*: -1} file new
-    mkdir -p "$state" "$folder" || return
+    [ -d "$state" ] && [ -d "$folder" ] || mkdir -p "$state" "$folder" || return
     for file in "${@:2:$#-2}"; do
         new="$state/.${file##*/}.new"
         cp --remove-destination -T "$file" "$new" && mv -fT "$new" "$folder/${file##*/}" && continue
@@ -63,10 +63,11 @@ show() {
 # publish LOG...: what stands in $run is shown on the volume.
 publish() { limit=60 call_as_user show "$state" "$home/SageMaker" "$run/BOOTSTRAP_STATUS.md" "$run/status" "$@"; }
 
-# tell STATE STEP NOTE SENTENCE [LOG]: for what happens before there are steps that record.
+# tell STATE STEP NOTE [LOG]: for what happens before there are steps that record.
 tell() {
     mkdir -p "$run"
     echo "$(now) $1 $2: $3" >"$run/status"
-    printf '%s\n\n%s\n' "$title" "$4" >"$run/BOOTSTRAP_STATUS.md"
-    publish "${@:5}"
+    printf '%s\n\nNot ready yet: %s. If this stays, stop and start the instance; if it comes again, tell your platform
+team. Your files are as you left them.\n' "$title" "$3" >"$run/BOOTSTRAP_STATUS.md"
+    publish "${@:4}"
 }

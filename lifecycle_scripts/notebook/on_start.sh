@@ -19,7 +19,7 @@ fetch_from_s3() { from_s3 >"$lib/job.tar" && verified "$lib/job.tar"; }
 fetch() {
     from_volume >"$lib/job.tar"
     verified "$lib/job.tar" && return
-    tell running fetch "from $TRAINYARD_JOB" 'Not ready yet: the scripts for it are being fetched.'
+    tell running fetch "scripts are fetched from $TRAINYARD_JOB"
     retry 10 fetch_from_s3 || return
     keep "$lib/job.tar" "$state" || say "the scripts cannot be kept on the volume"
 }
@@ -38,9 +38,7 @@ job() {
     if fetch && unpack; then
         exec bash "$lib/job/bootstrap.sh"
     fi
-    say "no scripts of the right hash from $TRAINYARD_JOB"
-    tell failed fetch "no scripts of the right hash from $TRAINYARD_JOB" "Not prepared: the scripts for it cannot be \
-fetched. Your files are as you left them. Stop and start the instance; if it fails again, tell your platform team." "$log"
+    tell failed fetch "no scripts of the right hash from $TRAINYARD_JOB" "$log"
     exit 1
 }
 
@@ -57,8 +55,7 @@ write_job() {
     echo 'set -u; umask 022'
     printf 'source %q\n' "$settings"
     declare -p PATH LC_ALL root home state title lib run log
-    declare -f now say retry as_user call_as_user put keep is_ours show publish tell
-    declare -f verified from_volume from_s3 fetch_from_s3 fetch unpack job
+    declare -f
     echo 'job'
 }
 
@@ -81,7 +78,6 @@ if replace "$settings" write_settings && replace "$lib/job.sh" write_job; then
     start_job
     say "the job has started; see $state/status"
 else
-    say "the job cannot be written: is the disk full?"
-    tell failed start 'the job cannot be written' "Not prepared: the disk of the system is full. Your files are as you \
-left them. Stop and start the instance; if it fails again, tell your platform team." </dev/null >/dev/null 2>&1 &
+    say "the job cannot be written"
+    tell failed start 'the disk of the system is full' </dev/null >/dev/null 2>&1 &
 fi

@@ -4,12 +4,14 @@ The scripts find only the programs in that folder: real ones by link, and stand-
 packages, which write down how they were called.
 """
 
+import contextlib
 import hashlib
 import json
 import os
 import re
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -45,6 +47,7 @@ run="$*"
 while [[ $1 == --* ]]; do shift; done
 if [[ $run == *--wait* ]]; then exec "$@" </dev/null >/dev/null 2>&1; fi
 setsid "$@" </dev/null >/dev/null 2>&1 &
+echo $! >>"$root/jobs"
 """,
     # `s3 cp OPTIONS URI -` or `s3 sync OPTIONS PREFIX FOLDER`
     "aws": """
@@ -174,6 +177,8 @@ class Notebook:
             return subprocess.run(
                 [*self.inside, "bash", *arguments],
                 cwd="/",
+                # Whoever kills its process group is to kill no more than that.
+                start_new_session=True,
                 env={"PATH": os.environ["PATH"], "TRAINYARD_ROOT": str(self.root)},
                 pass_fds=[held],
                 capture_output=True,
@@ -190,11 +195,15 @@ class Notebook:
         self.wait()
         return self.status
 
-    def restart(self) -> str:
-        """A stop and a start: only the volume outlives them."""
-        for each in ("etc", "run", "var", "usr/local", "home/ec2-user/.local", "calls"):
+    def stop(self) -> None:
+        """Only the volume outlives it."""
+        for each in ("etc", "run", "var", "usr/local", "home/ec2-user/.local", "home/ec2-user/.ipython", "calls"):
             path = self.root / each
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+    def restart(self) -> str:
+        """A stop and a start."""
+        self.stop()
         return self.start()
 
     def is_running(self) -> bool:
@@ -206,6 +215,16 @@ class Notebook:
         while self._ends:
             assert select.select([self._ends[-1]], [], [], SECONDS)[0], "a process is left behind"
             os.close(self._ends.pop())
+
+    def kill(self) -> None:
+        """Ends all jobs at once, as a power cut would. Programs under `timeout` have a process group of their own."""
+        jobs = {int(job) for job in (self.root / "jobs").read_text().split()}
+        while self.is_running():
+            for process in Path("/proc").glob("[0-9]*"):
+                with contextlib.suppress(ProcessLookupError):
+                    if os.getsid(int(process.name)) in jobs:
+                        os.kill(int(process.name), signal.SIGKILL)
+        self.wait()
 
     def close(self) -> None:
         for each in self.root.glob("wait-*"):

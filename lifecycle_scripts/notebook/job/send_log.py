@@ -182,11 +182,12 @@ class Memory:
         fcntl.flock(self._memory, fcntl.LOCK_EX | fcntl.LOCK_NB)
         about = os.fstat(of)
         self._inode = about.st_ino
-        self.sent = 0
-        known = os.pread(self._memory, 100, 0).split()
         # What another program has put in the place of the file begins at its beginning.
-        if known and int(known[0]) == self._inode and int(known[1]) <= about.st_size:
-            self.sent = int(known[1])
+        try:
+            inode, sent = (int(each) for each in os.pread(self._memory, 100, 0).split())
+        except ValueError:
+            inode = sent = 0
+        self.sent = sent if inode == self._inode and sent <= about.st_size else 0
 
     def __enter__(self) -> Memory:
         return self

@@ -70,38 +70,34 @@ latest() {
     done
 }
 
+# status LATEST
 status() {
     local time state name note
     while IFS=$'\t' read -r time state name note; do
         echo "$time $state $name${note:+: $note}"
-    done < <(latest)
+    done <<<"$1"
 }
 
-kind_of() {
-    local kind
-    for kind in environment file-system repository; do
-        [[ $1 != "$kind"-* ]] || { echo "$kind" && return; }
-    done
-    echo "$1"
-}
-
-# section STATE HEADING
+# section LATEST STATE HEADING
 section() {
-    local time state name note kind heading=$2
+    local time state name note kind each heading=$3
     while IFS=$'\t' read -r time state name note; do
-        [ "$state" = "$1" ] && [ "$name" != bootstrap ] || continue
+        [ "$state" = "$2" ] && [ "$name" != bootstrap ] || continue
         [ -z "$heading" ] || printf '\n## %s\n\n' "$heading"
-        heading=''
-        kind=$(kind_of "$name")
+        heading='' kind=$name
+        for each in environment file-system repository; do
+            [[ $name != "$each"-* ]] || kind=$each
+        done
         name=${name#"$kind"}
         printf -- '- %s%s%s\n' "${titles[$kind]:-$kind}" "${name:+ \`${name#-}\`}" "${note:+: $note}"
         [ "$state" != failed ] || printf '  - %s\n' "${advice[$kind]:-$platform}"
-    done < <(latest)
+    done <<<"$1"
 }
 
+# show_page LATEST
 show_page() {
     local time state name note
-    IFS=$'\t' read -r time state name note < <(latest)
+    IFS=$'\t' read -r time state name note <<<"$1"
     printf '%s\n\n' "$title"
     case $state in
     ok) printf '**Ready** since %s.\n' "$time" ;;
@@ -110,23 +106,23 @@ show_page() {
         ;;
     *) printf '**Not all is ready**: %s, at %s. Your files are as you left them.\n' "$note" "$time" ;;
     esac
-    section failed 'What failed'
-    section running 'What is still going on'
-    [ "$state" = ok ] || section ok 'What is ready'
+    section "$1" failed 'What failed'
+    section "$1" running 'What is still going on'
+    [ "$state" = ok ] || section "$1" ok 'What is ready'
     # shellcheck disable=SC2016  # Markdown
     printf '\nThe log is `~/SageMaker/.trainyard/bootstrap.log`.\n'
 }
 
-# One at a time, so that the last word stays.
-report() {
-    (
-        flock -w 90 8
-        status >"$run/status"
-        show_page >"$run/BOOTSTRAP_STATUS.md"
-        tail -c "$LOG_BYTES" "$log" >"$run/bootstrap.log"
-        publish "$run/bootstrap.log"
-    ) 8>"$run/report.lock"
-}
+# One at a time, so that the last word stays; on its own, as the end of the job may come in the middle of it.
+report() (
+    exec 8>"$run/report.lock"
+    flock -w 90 8
+    steps=$(latest)
+    status "$steps" >"$run/status"
+    show_page "$steps" >"$run/BOOTSTRAP_STATUS.md"
+    tail -c "$LOG_BYTES" "$log" >"$run/bootstrap.log"
+    publish "$run/bootstrap.log"
+)
 
 send_log() { with_settings python3 -I "$job/send_log.py" bootstrap --region "$TRAINYARD_REGION"; }
 
