@@ -12,6 +12,7 @@ from operations.deployed import check_replacement
 from operations.errors import InputError
 from operations.local import commands as local
 from operations.shape import shape
+from operations.teardown import commands as teardown
 
 
 def main() -> int:
@@ -61,6 +62,7 @@ def main() -> int:
     ask_iam.set_defaults(run=_simulate)
 
     local.add_to(commands)
+    teardown.add_to(commands)
 
     arguments = parser.parse_args()
     try:

@@ -16,6 +16,7 @@ from operations.teardown.inventory import Inventory, Thing
 from operations.teardown.kinds import GONE, KINDS
 from operations.teardown.plan import Action, Plan
 from operations.teardown.schedule import Clock, Outcome, Result
+from operations.teardown.scope import Scope
 from operations.teardown.verify import Left, Why
 from trainyard.regions import ENDPOINT_HOUR_USD
 
@@ -55,7 +56,7 @@ def as_json(plan: Plan) -> Json:
         ],
         "kept": [{"name": each.name, "why": each.why} for each in kept(plan)],
         "blockers": list(plan.blockers),
-        "endpoint_usd_an_hour": endpoint_usd(plan),
+        "endpoint_usd_an_hour": endpoint_usd(plan.scope),
     }
 
 
@@ -101,12 +102,12 @@ def kept(plan: Plan) -> list[Any]:
     return sorted(plan.kept, key=lambda each: each.name)
 
 
-def endpoint_usd(plan: Plan) -> float | None:
+def endpoint_usd(scope: Scope) -> float | None:
     """What the interface endpoints cost an hour; None where the price is not known."""
-    price = ENDPOINT_HOUR_USD.get(plan.scope.region)
+    price = ENDPOINT_HOUR_USD.get(scope.region)
     zones = sum(
         len(resource["Properties"].get("SubnetIds", ()))
-        for stack in plan.scope.stacks
+        for stack in scope.stacks
         for resource in stack.template.get("Resources", {}).values()
         if resource["Type"] == "AWS::EC2::VPCEndpoint" and resource["Properties"].get("VpcEndpointType") == "Interface"
     )
@@ -130,7 +131,7 @@ def plan_tree(plan: Plan, part: str = "") -> Tree:
         _add(tree, f"kept ({len(plan.kept)})", [f"{each.name}: {each.why}" for each in kept(plan)])
     if plan.blockers:
         _add(tree, f"it cannot be run as it is ({len(plan.blockers)})", plan.blockers, most=len(plan.blockers))
-    if (usd := endpoint_usd(plan)) and not part:
+    if (usd := endpoint_usd(scope)) and not part:
         tree.add(Text(f"the interface endpoints cost {usd} USD an hour; what the rest costs is not known here"))
     return tree
 

@@ -218,20 +218,20 @@ def _tagged(inventory: Inventory, project: str, known: set[str]) -> Waits:
         resources = yield from inventory.aws.pages(
             "resourcegroupstaggingapi", "get_resources", "ResourceTagMappingList[]", TagFilters=some
         )
-        for resource in resources:
-            tags = {tag["Key"]: tag["Value"] for tag in resource.get("Tags", ())}
+        for each in resources:
+            tags = {tag["Key"]: tag["Value"] for tag in each.get("Tags", ())}
             if tags.get("aws:cloudformation:stack-name") not in there:
-                arns[resource["ResourceARN"]] = " and ".join(tag["Key"] for tag in some)
+                arns[each["ResourceARN"]] = " and ".join(tag["Key"] for tag in some)
     found = []
-    for arn, tags in sorted(arns.items()):
+    for arn, by in sorted(arns.items()):
         place, id_ = place_of(arn)
         if known & {arn, id_, id_.rpartition("/")[2]} or RECORDS.match(":".join((arn.split(":")[2], id_))):
             continue
         told = (yield from look_at(inventory.aws, place, id_)) if place else None
         if place and told:
-            found.append(_left(place, id_, told, f"by its tags {tags}"))
+            found.append(_left(place, id_, told, f"by its tags {by}"))
         elif not place:
-            found.append(Left(arn.split(":")[2], arn, Why.ORPHANED, f"by its tags {tags}", billed=None))
+            found.append(Left(arn.split(":")[2], arn, Why.ORPHANED, f"by its tags {by}", billed=None))
     return found
 
 

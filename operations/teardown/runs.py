@@ -1,0 +1,257 @@
+"""A teardown from its plan to the proof of what is left."""
+
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+
+from operations.errors import InputError
+from operations.teardown import intake, lustre, network, show, volumes
+from operations.teardown.aws import Aws
+from operations.teardown.connect import Account
+from operations.teardown.inventory import Inventory
+from operations.teardown.journal import Entry, Journal
+from operations.teardown.kinds import KINDS
+from operations.teardown.lock import Lock, alone
+from operations.teardown.options import Options
+from operations.teardown.part import part_of
+from operations.teardown.plan import Action, Kept, Plan, make
+from operations.teardown.policy import Policy
+from operations.teardown.schedule import Outcome, Result, Step, StepError, Waits
+from operations.teardown.schedule import run as run_steps
+from operations.teardown.scope import look
+from operations.teardown.stacks import needed_by
+from operations.teardown.stages import Stage
+from operations.teardown.verify import Left, is_clean, verify
+
+Json = dict[str, Any]
+Ask = Callable[[str], str]
+"""Asks a person, and gives the answer."""
+
+
+def planned(account: Account, journal: Journal, options: Options) -> tuple[Inventory, Plan]:
+    """What would be done now.
+
+    Raises:
+        InputError: when it cannot be found out.
+    """
+    aws = Aws(account.client, account.environment.region, account.clock, journal)
+    scope = account.ask(look(aws, account.environment.name, recorded(journal.entries())))
+    if options.part:
+        inventory = account.ask(part_of(aws, scope, options.part))
+        others = [volumes.stage(journal)]
+    else:
+        inventory = Inventory(aws, scope)
+        others = [intake.stage(), volumes.stage(journal), lustre.stage(journal), network.stage(scope)]
+    plan = account.ask(make(inventory, options.policy, others))
+    blockers = account.ask(_blockers(inventory, plan, journal, options))
+    return inventory, replace(plan, kept=tuple(_kept(plan)), blockers=tuple(blockers))
+
+
+def _blockers(inventory: Inventory, plan: Plan, journal: Journal, options: Options) -> Waits:
+    found = [
+        f"stack {stack.name}: is protected: say --remove-protection"
+        for stack in inventory.scope.stacks
+        if stack.protected and not options.policy.unprotect
+    ]
+    found += yield from volumes.blockers(inventory, plan.things, options.policy)
+    if not options.part:
+        found += yield from lustre.blockers(inventory, journal, discard_unexported=options.discard_unexported)
+    return found
+
+
+def _kept(plan: Plan) -> Iterable[Kept]:
+    policy = plan.policy
+    kept = {
+        (each.stack, each.logical_id): Kept(each.name, "its volume is kept" if kind.name in policy.volumes else "data")
+        for kind in KINDS
+        for each in plan.things[kind.name]
+        if policy.keeps(kind, each)
+    }
+    yield from kept.values()
+    for stack in plan.scope.stacks:
+        for each in stack.resources:
+            if each.kept and each.physical_id not in policy.purge and (each.stack, each.logical_id) not in kept:
+                kept[each.stack, each.logical_id] = Kept(each.physical_id, f"the stack {stack.name} keeps it")
+                yield kept[each.stack, each.logical_id]
+    resources = {(each.stack, each.logical_id): each for each in plan.scope.resources}
+    for name in sorted(needed_by(plan.scope, [each for each in kept if each[0]])):
+        if name in resources and name not in kept:
+            yield Kept(resources[name].physical_id, "something that is kept needs it")
+
+
+def run(account: Account, journal: Journal, options: Options, console: Console, ask: Ask) -> int:
+    """Does it: exit code 0 when nothing is left that costs money unasked, else 1.
+
+    Args:
+        account: where.
+        journal: where it is written down, and what earlier runs wrote.
+        options: what was decided.
+        console: where it is told.
+        ask: how a person is asked.
+
+    Raises:
+        InputError: when it cannot be begun.
+        HeldError: when somebody else is at it.
+    """
+    with alone(journal.file):
+        inventory, plan = planned(account, journal, options)
+        console.print(show.plan_tree(plan, str(options.part)))
+        inventory, plan = _agreed(account, journal, options, console, ask, inventory, plan)
+        run_id = uuid.uuid4().hex
+        lock = Lock(inventory.aws, account.environment.name, run_id, account.caller)
+        earlier = [each["run"] for each in journal.entries() if "run" in each]
+        journal.write(run=run_id, by=account.caller, plan=show.as_json(plan))
+        account.ask(lock.take(account.now(), earlier, over=options.take_over))
+        try:
+            journal.write(resources=[asdict(each) for each in inventory.scope.resources])
+            done = steps_done(account, journal, inventory, plan, console)
+            clean = _proved(account, journal, options, console) if not options.part else True
+        finally:
+            account.ask(lock.release())
+        if done and not options.part:
+            closed = closed_journal(journal, f"{account.now():%Y%m%dT%H%M%S}")
+            console.print(f"the journal is {closed}", markup=False, highlight=False, soft_wrap=True)
+        return 0 if done and clean else 1
+
+
+def _agreed(
+    account: Account,
+    journal: Journal,
+    options: Options,
+    console: Console,
+    ask: Ask,
+    inventory: Inventory,
+    plan: Plan,
+) -> tuple[Inventory, Plan]:
+    """The plan as somebody agreed to it: shown again for as long as something else is there than they saw.
+
+    Raises:
+        InputError: when nobody can agree, or will.
+    """
+    name = account.environment.name
+    if plan.blockers:
+        raise InputError(f"{name}: cannot be run: {'; '.join(plan.blockers)}")
+    if options.agreed and options.agreed.get("hash") != plan.hash:
+        changed = _changes(options.agreed, plan, journal)
+        if changed is None or any(line.startswith("+") for line in changed):
+            told = "; ".join(changed or ["plan --json tells what"])
+            if options.yes:
+                raise InputError(f"plan: {options.agreed.get('hash')}: something else is there now: {told}")
+            console.print(f"not the plan {options.agreed.get('hash')}: {told}", markup=False, highlight=False)
+    while not options.yes:
+        try:
+            answer = ask(f"type {options.part or name} to run it: ")
+        except EOFError:
+            raise InputError(f"{name}: nobody is there to be asked: say --yes") from None
+        if answer.strip() != str(options.part or name):
+            raise InputError(f"{name}: not run: the answer was not {options.part or name}")
+        seen = plan
+        inventory, plan = planned(account, journal, options)
+        if plan.hash == seen.hash:
+            break
+        console.print(show.plan_tree(plan, str(options.part)))
+        for line in show.differences(show.as_json(seen), show.as_json(plan)):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+    return inventory, plan
+
+
+def _changes(agreed: Json, plan: Plan, journal: Journal) -> list[str] | None:
+    """What is otherwise than in the plan that was agreed to; None when of that one only the hash is known."""
+    known = [agreed, *(each["plan"] for each in journal.entries() if "plan" in each)]
+    whole = next((each for each in known if each["hash"] == agreed.get("hash") and "actions" in each), None)
+    return show.differences(whole, show.as_json(plan)) if whole else None
+
+
+def steps_done(account: Account, journal: Journal, inventory: Inventory, plan: Plan, console: Console) -> bool:
+    """Runs the steps of a plan, tells and writes down how they end, and says whether all of them are done."""
+    with show.Progress(console, plan, account.clock, durations(journal.entries())) as progress:
+
+        def told(name: str, result: Result | None) -> None:
+            seconds = progress.step(name, result)
+            if result:
+                journal.write(step=name, outcome=result.outcome, said=result.value, seconds=round(seconds))
+
+        steps = [_guarded(each) for each in plan.steps(inventory, progress.thing)]
+        results = run_steps(steps, account.clock, told=told)
+    for name, result in results.items():
+        if result.outcome is not Outcome.DONE:
+            console.print(f"{name}: {result.outcome}: {result.value}", markup=False, highlight=False, soft_wrap=True)
+    return all(result.outcome is Outcome.DONE for result in results.values())
+
+
+def _guarded(step: Step) -> Step:
+    """A step that ends alone whatever AWS says."""
+
+    def work() -> Waits:
+        try:
+            return (yield from step.work())
+        except (BotoCoreError, ClientError) as error:
+            raise StepError(f"{step.name}: {error}") from None
+
+    return replace(step, work=work)
+
+
+def verified(account: Account, journal: Journal, policy: Policy) -> list[Left]:
+    """What is left, by all that this run and the last one that was closed recorded."""
+    entries = [*_last_closed(journal), *journal.entries()]
+    aws = Aws(account.client, account.environment.region, account.clock, journal)
+    scope = account.ask(look(aws, account.environment.name, recorded(entries)))
+    left: list[Left] = account.ask(verify(Inventory(aws, scope), policy, account.environment.tags.project))
+    return left
+
+
+def _proved(account: Account, journal: Journal, options: Options, console: Console) -> bool:
+    left = verified(account, journal, options.policy)
+    console.print(show.left_table(left))
+    journal.write(left=[asdict(each) for each in left])
+    return is_clean(left)
+
+
+def stop(account: Account, journal: Journal, stages: Sequence[Stage], console: Console, ask: Ask | None) -> int:
+    """Stops what the stages stop: exit code 0 when all of it is.
+
+    Raises:
+        InputError: when nobody agrees.
+    """
+    aws = Aws(account.client, account.environment.region, account.clock, journal)
+    inventory = Inventory(aws, account.ask(look(aws, account.environment.name)))
+    plan = account.ask(make(inventory, Policy({}), ()))
+    names = {stage.name for stage in stages}
+    actions = [each for each in plan.actions if each.stage.name in names]
+    plan = replace(plan, actions=tuple(_among(each, names) for each in actions))
+    console.print(show.plan_tree(plan))
+    name = account.environment.name
+    if actions and ask and ask(f"type {name} to stop this: ").strip() != name:
+        raise InputError(f"{name}: not run: the answer was not {name}")
+    with alone(journal.file):
+        return 0 if steps_done(account, journal, inventory, plan, console) else 1
+
+
+def _among(action: Action, names: set[str]) -> Action:
+    return replace(action, after=action.after & names)
+
+
+def recorded(entries: Iterable[Entry]) -> list[Json]:
+    """The resources that runs wrote down, each as it was last."""
+    found = {(each["stack"], each["logical_id"]): each for entry in entries for each in entry.get("resources", ())}
+    return list(found.values())
+
+
+def durations(entries: Iterable[Entry]) -> dict[str, float]:
+    """Seconds that steps took that were done."""
+    return {each["step"]: each["seconds"] for each in entries if each.get("outcome") == Outcome.DONE}
+
+
+def closed_journal(journal: Journal, when: str) -> Path:
+    """A journal that came to its end, under a name of its own, so that the next run begins anew."""
+    return journal.file.rename(journal.file.with_name(f"{journal.file.stem}.{when}{journal.file.suffix}"))
+
+
+def _last_closed(journal: Journal) -> list[Entry]:
+    files = sorted(journal.file.parent.glob(f"{journal.file.stem}.*{journal.file.suffix}"))
+    return Journal(files[-1]).entries() if files else []
