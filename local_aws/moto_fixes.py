@@ -1,7 +1,6 @@
 """Where moto answers wrong: the smallest changes that put it right."""
 
 import json
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
@@ -11,14 +10,13 @@ from typing import Any
 from unittest.mock import patch
 
 from moto.backends import get_backend
-from moto.batch.models import BatchBackend, JobDefinition, JobQueue
+from moto.batch.models import JobDefinition
 from moto.batch.responses import BatchResponse
 from moto.ec2.models.elastic_network_interfaces import NetworkInterfaceBackend
 from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.efs.models import MountTarget
 from moto.iam.access_control import IAMPolicy, PermissionResult
 from moto.iam.aws_managed_policies import aws_managed_policies_data
-from moto.iam.exceptions import NotFoundException
 from moto.iam.models import SERVICE_NAME_CONVERSION, AWSManagedPolicy
 from moto.logs.metric_filters import MetricFilters
 from moto.s3.models import FakeBucket, S3Backend
@@ -169,63 +167,6 @@ def _without_ports(original: Method) -> Method:
     return init
 
 
-def _with_service_role(original: Method) -> Method:
-    """Moto demands a role; AWS takes its own when the request has none.
-
-    Source: AWS docs "Using service-linked roles for AWS Batch".
-    """
-
-    def create_compute_environment(self: BatchBackend, *args: Any, service_role: str | None, **kwargs: Any) -> Any:
-        return original(self, *args, service_role=service_role or _batch_role(self), **kwargs)
-
-    return create_compute_environment
-
-
-_MAKING_ROLE = threading.Lock()
-
-
-def _batch_role(backend: BatchBackend) -> str:
-    with _MAKING_ROLE:
-        try:
-            role = backend.iam_backend.get_role("AWSServiceRoleForBatch")
-        except NotFoundException:
-            role = backend.iam_backend.create_service_linked_role("batch.amazonaws.com", "", "")
-    return str(role.arn)
-
-
-def _changing_resources(original: Method) -> Method:
-    """Moto forgets what an update of an environment says of its resources."""
-
-    def update_compute_environment(self: BatchBackend, *args: Any, compute_resources: Any, **kwargs: Any) -> Any:
-        name, arn = original(self, *args, compute_resources=compute_resources, **kwargs)
-        environment = self.get_compute_environment(arn)
-        if environment is not None and compute_resources:
-            environment.compute_resources.update(compute_resources)
-        return name, arn
-
-    return update_compute_environment
-
-
-def _keeping_limits(original: Method) -> Method:
-    """Moto forgets the time limits of a queue's jobs."""
-
-    def respond(self: BatchResponse) -> Any:
-        answer = original(self)
-        limits = self._get_param("jobStateTimeLimitActions")
-        if limits is not None:
-            vars(self.batch_backend.get_job_queue(json.loads(answer)["jobQueueArn"]))["limits"] = limits
-        return answer
-
-    return respond
-
-
-def _showing_limits(original: Method) -> Method:
-    def describe(self: JobQueue) -> dict[str, Any]:
-        return {**original(self), "jobStateTimeLimitActions": getattr(self, "limits", [])}
-
-    return describe
-
-
 def _keeping_priority(original: Method) -> Method:
     """Moto forgets the scheduling priority of a job definition."""
 
@@ -290,14 +231,9 @@ _WRAPPERS: tuple[tuple[Any, str, Callable[[Method], Method]], ...] = (
     (FakeBucket, "_log_permissions_enabled_policy", _of_any_resource),
     (S3Backend, "log_incoming_request", _delivering_later),
     (SecurityGroupRule, "__init__", _without_ports),
-    (BatchBackend, "create_compute_environment", _with_service_role),
-    (BatchBackend, "update_compute_environment", _changing_resources),
-    (BatchResponse, "createjobqueue", _keeping_limits),
-    (BatchResponse, "updatejobqueue", _keeping_limits),
     (BatchResponse, "registerjobdefinition", _keeping_priority),
     (MetricFilters, "add_filter", _replacing_filter),
     (NetworkInterfaceBackend, "create_network_interface", _in_use_by_its_service),
     (MountTarget, "set_network_interface", _in_use_by_efs),
-    (JobQueue, "describe", _showing_limits),
     (JobDefinition, "describe", _showing_nodes),
 )

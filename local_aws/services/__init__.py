@@ -22,5 +22,5 @@ def install(front: Front, clock: Clock) -> None:
     clients = cache(partial(Clients, clock=clock))
     for table in tables():
         Service(table, clock, clients, lock).install(front)
-    in_moto.install(front, clients)
+    in_moto.install(front)
     late.install(front, clock)

@@ -73,7 +73,7 @@ def _operation(
     yield from _unknown_members(where, operation.shows, shape.members if shape else {})
     yield from _unknown_members(where, operation.answer, outputs(table.service, operation.name))
     yield from _unknown_members(where, operation.having, members)
-    for sets in (operation.sets, *(each for each in operation.becomes if isinstance(each, dict))):
+    for sets in (operation.sets, operation.part, *(each for each in operation.becomes if isinstance(each, dict))):
         yield from _unknown_members(where, sets, members)
     for request in (*operation.asks, *operation.calls, *operation.afterwards):
         yield from _request(where, request)
@@ -114,7 +114,7 @@ def _texts(kind: Kind, operation: Operation) -> Iterator[str]:
     """The expressions of an operation."""
     if operation.does == "create":
         yield from expressions([dict(kind.defaults), dict(kind.sets), kind.resource])
-    yield from (each for each in (operation.of, operation.only, *operation.needs.values()) if each)
+    yield from (each for each in (operation.of, operation.only, operation.parts, *operation.needs.values()) if each)
     yield from operation.filters.values()
     for refusal in operation.refuses:
         yield refusal.when
@@ -122,7 +122,7 @@ def _texts(kind: Kind, operation: Operation) -> Iterator[str]:
     for request in (*operation.asks, *operation.calls, *operation.afterwards):
         yield from (each for each in (request.each, request.when) if each)
         yield from expressions(request.parameters)
-    templates = (operation.sets, operation.answer, operation.shows, operation.having)
+    templates = (operation.sets, operation.part, operation.answer, operation.shows, operation.having)
     yield from expressions([*map(dict, templates), [*operation.becomes]])
 
 
@@ -146,7 +146,7 @@ def _unknown_states(where: str, kind: Kind, members: Mapping[str, Shape]) -> Ite
         return
     for operation in kind.operations:
         becomes = [each.get(kind.status) if isinstance(each, dict) else each for each in operation.becomes]
-        for each in (*operation.states, *becomes):
+        for each in (*operation.states, *operation.passes, *becomes):
             if isinstance(each, str) and "{" not in each and each not in known:
                 yield f"{where}: {operation.name}: {kind.status} is never {each}"
 

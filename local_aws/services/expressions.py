@@ -36,6 +36,14 @@ class _Functions(Functions):
         """The items whose key has one of the values."""
         return [each for each in items or () if each.get(key) in (values or ())]
 
+    @takes(["array", "null"], ["string"], ["array"], ["string"], ["string"])
+    def _func_by_arn(
+        self, items: list[Any] | None, key: str, records: list[Any], name: str, arn: str
+    ) -> list[Any] | None:
+        """The items with the ARN of a record where their key has its name; null when there are none."""
+        arns = {each[name]: each[arn] for each in records}
+        return [{**each, key: arns.get(each[key], each[key])} for each in items] if items else None
+
     @takes(["string"], ["string"], ["string"], ["string", "null"])
     def _func_arn_of(self, region: str, account: str, kind: str, name: str | None) -> str:
         """The ARN of something of SageMaker, by its name or its ARN."""

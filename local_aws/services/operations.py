@@ -92,9 +92,20 @@ class Service:
         for each in taken:
             shelf.remove(each)
         shelf.keep(record)
+        if operation.parts:
+            self._add_parts(shelf, record, operation, scope)
         if operation.becomes:
             shelf.plan(record, operation, scope)
         return self._shown(operation, record, scope)
+
+    def _add_parts(self, shelf: Shelf, record: Record, operation: Operation, scope: dict[str, Any]) -> None:
+        assert operation.parts
+        for index in range(found(operation.parts, scope) or 0):
+            part = shelf.add(record.kind)
+            part.members = {**record.members, **filled(dict(operation.part), {**scope, "index": index})}
+            part.tags = dict(record.tags)
+            shelf.keep(part)
+            shelf.plan(part, operation, {**scope, "record": part.members})
 
     def _taken(self, shelf: Shelf, kind: Kind, scope: Mapping[str, Any]) -> list[Record]:
         """The records that a new one takes the name of.
@@ -123,6 +134,8 @@ class Service:
     def _change(self, shelf: Shelf, kind: Kind, operation: Operation, request: Mapping[str, Any]) -> Answer:
         scope = shelf.scope(request=request, does=operation.does)
         record = self._found(shelf, kind, operation, scope)
+        if record.status in operation.passes:
+            return self._shown(operation, record, scope)
         scope = shelf.call(operation.asks, scope)
         self._check(shelf, kind, operation, scope, record)
         scope = shelf.call(operation.calls, scope)

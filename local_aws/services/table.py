@@ -79,6 +79,7 @@ class Operation:
         does: ``create``, ``show``, ``list``, ``change`` or ``delete``.
         of: an expression that finds the identifier, when the request does not have the key's members by their names.
         states: the states of the record from which it goes.
+        passes: states in which it changes nothing, and is not refused.
         needs: kinds of which the request must name a record that is there, to the expression that finds its identifier
             when the request does not have the key's members by their names.
         asks: questions to other services, whose answers the refusals may look at.
@@ -89,6 +90,8 @@ class Operation:
             begins with a brace gives seconds.
         afterwards: calls to other services, when the record is gone.
         later: the seconds between that and those calls.
+        parts: an expression that finds how many parts a new record has: records like it, but for ``part``.
+        part: members of a part, by its ``index`` and its parent, the ``record``.
         answer: members of the answer besides those of the record.
         wrap: the member of the answer that holds the record, or the list of them.
         ids: the parameter of a list with the identifiers that are wanted, and whether one that is missing is an error.
@@ -105,6 +108,7 @@ class Operation:
     does: str
     of: str | None = None
     states: tuple[str, ...] = ()
+    passes: tuple[str, ...] = ()
     needs: Mapping[str, str | None] = field(default_factory=dict)
     asks: tuple[Request, ...] = ()
     refuses: tuple[Refusal, ...] = ()
@@ -113,6 +117,8 @@ class Operation:
     becomes: tuple[Template, ...] = ()
     afterwards: tuple[Request, ...] = ()
     later: float = 0
+    parts: str | None = None
+    part: Mapping[str, Template] = field(default_factory=dict)
     answer: Mapping[str, Template] = field(default_factory=dict)
     wrap: str | None = None
     ids: tuple[str, bool] | None = None
@@ -331,18 +337,19 @@ def _operation(place: _Place, name: str, given: object, ignores: tuple[str, ...]
     row = dict(place.known({"does": given} if isinstance(given, str) else given, needs=("does",), may=_OPERATION))
     if row["does"] not in _DOES:
         raise place.wrong(f"does: must be one of {', '.join(_DOES)}")
-    for each in ("states", "becomes"):
+    for each in ("states", "passes", "becomes"):
         row[each] = tuple(row.get(each, ()))
     needs = row.get("needs", {})
     row["needs"] = needs if isinstance(needs, dict) else dict.fromkeys(needs)
     for each in ("asks", "calls", "afterwards"):
         row[each] = tuple(_request(place.inside(each), call) for call in row.get(each, ()))
-    for each in ("sets", "answer", "shows", "having"):
+    for each in ("sets", "part", "answer", "shows", "having"):
         place.inside(each).template(row.get(each, {}))
     place.inside("becomes").template(list(row["becomes"]))
     for expression in (
         row.get("of"),
         row.get("only"),
+        row.get("parts"),
         *row["needs"].values(),
         *row.get("filters", {}).values(),
         *row.get("named", {}).values(),

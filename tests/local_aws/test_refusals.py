@@ -778,21 +778,6 @@ def queue_with_missing_policy(world: World, operation: str) -> Case:
     )
 
 
-@case("A disabled job queue takes no jobs", "batch.SubmitJob")
-def job_for_disabled_queue(world: World) -> Case:
-    world.batch.register_job_definition(
-        jobDefinitionName="definition",
-        type="container",
-        containerProperties={"image": "image", "vcpus": 1, "memory": 128},
-    )
-    queue = world.queue(world.environment(), state="DISABLED")
-    return Case(
-        lambda: world.batch.submit_job(jobName="job-1", jobQueue=queue, jobDefinition="definition"),
-        f"ClientException: Job queue {queue} is DISABLED",
-        lambda: world.batch.update_job_queue(jobQueue=queue, state="ENABLED"),
-    )
-
-
 @case("A scheduling policy has a name of its own", "batch.CreateSchedulingPolicy")
 def second_policy(world: World) -> Case:
     first = world.scheduling_policy()

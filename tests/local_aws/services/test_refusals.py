@@ -17,11 +17,7 @@ from tests.local_aws.services.steps import Steps
 
 CASES: Mapping[str, Any] = yaml.safe_load(Path(__file__).with_name("refusals.yaml").read_text())
 
-NOT_TESTED = {
-    "App [.*] previously failed and was automatically deleted.": "no app fails",
-    "Job queue .* is not VALID": "moto's queues are always VALID",
-    "Job queue .* takes no service jobs of type .*": "a queue of compute environments needs too much here",
-}
+NOT_TESTED = {"App [.*] previously failed and was automatically deleted.": "no app fails"}
 """Words of refusals to the reason for which there is no case."""
 
 
