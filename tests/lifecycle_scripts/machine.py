@@ -276,7 +276,8 @@ class Notebook:
     def work(self) -> dict[str, tuple[int, bytes]]:
         """All that is on the volume and not ours: mode and content, or where it leads."""
         ours = re.compile(
-            r"BOOTSTRAP_STATUS\.md|\.trainyard(/(created|status|bootstrap\.log|job\.tar|packages|environments|\..*\.new).*)?"
+            r"BOOTSTRAP_STATUS\.md|\.trainyard"
+            r"(/(created|status|bootstrap\.log|job\.tar|packages|environments|tools|cache|clones|\..*\.new).*)?"
         )
         return {
             name: (each.lstat().st_mode, os.fsencode(each.readlink()) if each.is_symlink() else _content(each))

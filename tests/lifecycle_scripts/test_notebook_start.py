@@ -1,10 +1,12 @@
 """How notebook instances start: the scripts that SageMaker runs, and the background job, run for real."""
 
 import io
+import json
 import os
 import re
 import shutil
 import subprocess
+import sys
 import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 
 from lifecycle_scripts import collect
 from tests.lifecycle_scripts.machine import INSTANCE, PREFIX, Notebook, until
+from tests.lifecycle_scripts.wheels import wheel
 
 pytestmark = pytest.mark.slow
 
@@ -418,6 +421,25 @@ def test_a_first_start_without_network_is_made_good_by_the_next(kept: Notebook) 
     (kept.root / "fail-aws").unlink()
     kept.start()
     assert kept.steps == ALL_READY
+
+
+def test_the_real_builder_is_called_as_it_wants_to_be(notebook: Notebook) -> None:
+    """A small environment of the team, a broken one of the user, and a later start without network."""
+    notebook.stand_in(notebook.conda, f'exec {sys.executable} "$@"')
+    wheel(notebook.root / "s3" / PREFIX / "wheels", "ipykernel", "7.0", {"ipykernel_launcher.py": ""})
+    notebook.put(f"{PREFIX}/requirements.txt", "# nothing more\r\n")
+    (notebook.volume / "environments" / 'it\'s "mine".txt').write_text("no-such-package==1\n")
+    (notebook.volume / "environments" / "mine.txt").unlink()
+    before = notebook.work
+    assert "ok environment-atlas: built with pip: " in notebook.start()
+    assert 'failed environment-it\'s "mine": ' in notebook.status
+    (notebook.root / "fail-aws").touch()
+    notebook.inside = ("unshare", "-rn")
+    assert "ok environment-atlas: built with pip: " in notebook.restart()
+    (kernel,) = [json.loads(text) for text in notebook.kernels.values()]
+    assert kernel["display_name"] == "Trainyard (atlas)"
+    assert kernel["env"]["AWS_DEFAULT_REGION"] == "eu-west-1"
+    assert notebook.work == before
 
 
 # killed
