@@ -26,10 +26,9 @@ NAMES = 10
 """Names under one line of a plan; JSON has all of them."""
 
 TYPICAL = (
-    # AWS docs sagemaker/latest/dg/studio-updated-apps.html has no figure; aws-cloudformation/
-    # cloudformation-coverage-roadmap#1754 tells of about twenty minutes.
+    # https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1754
     (r"apps\.delete", 20 * 60.0),
-    # AWS docs lambda/latest/dg/configuration-vpc.html: interfaces that AWS made go up to twenty minutes later.
+    # AWS docs lambda/latest/dg/configuration-vpc.html: interfaces that AWS made go up to twenty minutes later
     (r"network\.sweep", 20 * 60.0),
 )
 """Seconds that a step takes of which no journal tells."""
@@ -212,8 +211,8 @@ class Progress:
             seconds, known = self._rest()
         if len(self._ended) == len(self._after):
             return f"{done} of {len(self._after)} steps done"
-        about = "about" if known else "at least"
-        return f"{done} of {len(self._after)} steps done, {about} {round(seconds / 60)} min to go"
+        about = f"{'about' if known else 'at least'} {round(seconds / 60)} min" if known or seconds else "unknown time"
+        return f"{done} of {len(self._after)} steps done, {about} to go"
 
     def _rest(self) -> tuple[float, bool]:
         """Seconds of the longest chain of steps that are still to do, and whether all of them are known."""

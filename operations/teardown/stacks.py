@@ -61,10 +61,17 @@ def needed_by(scope: Scope, kept: Collection[tuple[str, str]]) -> set[tuple[str,
             target
             for each in new
             if each in resources and not resources[each]["Type"].startswith(SAYS_NO_MORE)
-            for target in _references(each[0], resources[each].get("Properties", {}), exports)
+            for target in _needs(each[0], resources[each], exports)
             if target in resources and not resources[target]["Type"].startswith(NEVER_WITH)
         } - found
     return found - set(kept)
+
+
+def _needs(stack: str, resource: dict[str, Any], exports: dict[str, tuple[str, Any]]) -> Iterable[tuple[str, str]]:
+    yield from _references(stack, resource.get("Properties", {}), exports)
+    # A space names its person as text, and says by this that it needs the profile.
+    before = resource.get("DependsOn", [])
+    yield from ((stack, name) for name in ([before] if isinstance(before, str) else before))
 
 
 def _references(stack: str, part: Any, exports: dict[str, tuple[str, Any]]) -> Iterable[tuple[str, str]]:
