@@ -98,6 +98,7 @@ class Shelf:
         self._named: dict[Any, list[Record]] = {}
         self._due: list[tuple[float, int, int, Record]] = []
         self._numbers = count(1)
+        self._settles = False
 
     def of(self, kind: str) -> list[Record]:
         """The records of a kind, the oldest first."""
@@ -140,9 +141,15 @@ class Shelf:
 
     def settle(self) -> None:
         """Does what time has done since somebody last looked."""
-        while self._due and self._due[0][0] <= self._clock.now():
-            record = heapq.heappop(self._due)[-1]
-            self._go_on(record)
+        # What is done calls other services, whose operations see to it that this service is settled.
+        if self._settles:
+            return
+        self._settles = True
+        try:
+            while self._due and self._due[0][0] <= self._clock.now():
+                self._go_on(heapq.heappop(self._due)[-1])
+        finally:
+            self._settles = False
 
     def _go_on(self, record: Record) -> None:
         """Does what time has done to a record, and remembers when to look at it again."""

@@ -59,6 +59,18 @@ def test_an_interface_of_an_endpoint_holds_subnet_and_group(aws: LocalAws, vpc: 
     ec2.delete_subnet(SubnetId=subnet)
 
 
+def test_hundreds_of_interfaces_are_released_at_once(aws: LocalAws, vpc: str, subnet: str) -> None:
+    serve(aws, vpc, subnet)
+    sagemaker = aws.client("sagemaker")
+    for number in range(100):
+        sagemaker.create_endpoint(EndpointName=f"serve-{number}", EndpointConfigName="config")
+    aws.clock.sleep(300)
+    for number in range(100):
+        sagemaker.delete_endpoint(EndpointName=f"serve-{number}")
+    aws.clock.sleep(86400)
+    assert len(aws.client("ec2").describe_network_interfaces()["NetworkInterfaces"]) == 1
+
+
 def test_nobody_but_its_service_deletes_an_interface(aws: LocalAws, vpc: str, subnet: str) -> None:
     serve(aws, vpc, subnet)
     ec2 = aws.client("ec2")

@@ -20,6 +20,12 @@ def test_a_job_goes_through_its_states(aws: Aws, seconds: int, status: str) -> N
     assert _status(aws, job) == status
 
 
+@pytest.mark.parametrize("definition", ["work", "work:1", "arn:aws:batch:eu-west-1:123456789012:job-definition/work:1"])
+def test_a_definition_has_three_names(aws: Aws, definition: str) -> None:
+    job = _submit(aws, jobDefinition=definition)
+    assert aws("batch.DescribeJobs", jobs=[job])["jobs"][0]["jobDefinition"].endswith("job-definition/work:1")
+
+
 def test_a_job_fails_when_its_name_says_so(aws: Aws) -> None:
     job = _submit(aws, jobName="failing")
     aws.wait(RUNS + 3600)
