@@ -652,17 +652,6 @@ _RECORDS = (
         data=True,
         billed=False,
     ),
-    Kind(
-        name="experiments",
-        service="sagemaker",
-        listed="list_experiments",
-        items="ExperimentSummaries[]",
-        tagged="ExperimentArn",
-        key=("ExperimentName",),
-        data=True,
-        billed=False,
-        owner="Tags.Team",
-    ),
 )
 
 _QUEUED = _states("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING")
