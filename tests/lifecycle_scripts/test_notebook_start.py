@@ -117,9 +117,13 @@ def test_a_script_that_nobody_listens_to_succeeds(notebook: Notebook, script: st
 
 @pytest.mark.parametrize(("script", "program"), [("on_create.sh", "sudo"), ("on_start.sh", "systemd-run")])
 def test_a_program_that_hangs_is_given_up(notebook: Notebook, script: str, program: str) -> None:
-    (notebook.root / f"wait-{program}").touch()
-    # `timeout OPTIONS SECONDS COMMAND`, with less patience.
-    timeout = f'while [[ $1 == -* ]]; do shift; done; shift; exec {shutil.which("timeout")} 0.2 "$@"'
+    notebook.stand_in(notebook.bin / program, "exec sleep 60")
+    # `timeout OPTIONS SECONDS COMMAND`, with less patience; 0 is for ever.
+    timeout = f"""
+while [[ $1 == -* ]]; do shift; done
+[ "$1" = 0 ] || set -- 0.5 "${{@:2}}"
+exec {shutil.which("timeout")} "$@"
+"""
     notebook.stand_in(notebook.bin / "timeout", timeout)
     assert notebook.run(script).returncode == 0
     assert notebook.called(program)
@@ -728,6 +732,7 @@ def test_a_job_that_is_tried_again_goes_on_in_its_log(notebook: Notebook) -> Non
     notebook.start()
     notebook.start()
     assert log(notebook).count(" ok bootstrap\n") == 2
+    assert not (notebook.state / "bootstrap.log.1").exists()
 
 
 def test_of_a_long_log_the_end_is_kept(notebook: Notebook) -> None:
