@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 from operations.teardown.aws import Aws, code_of
 from operations.teardown.inventory import Inventory
 from operations.teardown.policy import Policy
+from operations.teardown.refusals import telling
 from operations.teardown.schedule import StepError, Waits
 from operations.teardown.scope import Json, Scope
 from operations.teardown.stacks import users
@@ -45,9 +46,8 @@ def stage(scope: Scope) -> Stage:
     while with_vpc - staying:
         staying |= with_vpc
         with_vpc = {name for name, others in using.items() if others & staying}
-    return Stage(
-        SWEEP, frozenset(f"stack.{stack.name}" for stack in scope.stacks if stack.name not in staying), _finds, _work
-    )
+    after = frozenset(f"stack.{stack.name}" for stack in scope.stacks if stack.name not in staying)
+    return telling(Stage(SWEEP, after, _finds, _work))
 
 
 VPC = "AWS::EC2::VPC"
@@ -146,7 +146,9 @@ class _Sweep:
                 left[file_system] = f"{count} mount targets"
         endpoints = yield from self._all("describe_vpc_endpoints", "VpcEndpoints[]")
         for each in endpoints:
-            if each["VpcEndpointId"] not in self._endpoints and "guardduty-data" in each["ServiceName"]:
+            planted = each["VpcEndpointId"] not in self._endpoints and "guardduty-data" in each["ServiceName"]
+            # One that is deleted stays listed for a while.
+            if planted and each["State"].lower() != "deleted":
                 left[each["VpcEndpointId"]] = f"endpoint of GuardDuty, {each['State']}"
                 if each["State"].lower() != "deleting":
                     yield from attempt(self._aws, "ec2", "delete_vpc_endpoints", VpcEndpointIds=[each["VpcEndpointId"]])

@@ -1,0 +1,163 @@
+"""Nobody starts anything any more, and there is a way back."""
+
+import json
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from operations.teardown import intake
+from tests.operations.teardown.made import Made, made
+from tests.support import Assembly, documents
+from trainyard.lengths import MAX_POLICY
+
+ALLOW = {"Sid": "Here", "Effect": "Allow", "Action": ["sagemaker:CreateApp", "s3:PutObject"], "Resource": "*"}
+
+
+@pytest.fixture
+def account(tmp_path: Path) -> Iterator[Made]:
+    with made(tmp_path) as account:
+        yield account
+
+
+def policy(account: Made, name: str = "boundary", statements: list[Any] | None = None) -> str:
+    document = {"Version": "2012-10-17", "Statement": statements or [ALLOW]}
+    created = account.client("iam").create_policy(PolicyName=name, PolicyDocument=json.dumps(document))
+    return str(created["Policy"]["Arn"])
+
+
+@pytest.fixture
+def boundary(account: Made) -> str:
+    arn = policy(account)
+    logical_id = account.add("AWS::IAM::ManagedPolicy", arn)
+    account.add("AWS::IAM::Role", "worker", PermissionsBoundary={"Ref": logical_id}, ManagedPolicyArns=["other"])
+    return arn
+
+
+def statements(account: Made, arn: str) -> list[dict[str, Any]]:
+    iam = account.client("iam")
+    version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+    document = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
+    return list(document["Statement"])
+
+
+def versions(account: Made, arn: str) -> int:
+    return len(account.client("iam").list_policy_versions(PolicyArn=arn)["Versions"])
+
+
+def test_a_deny_joins_what_was_allowed(account: Made, boundary: str) -> None:
+    account.do(intake.stage())
+    assert statements(account, boundary) == [ALLOW, intake.CLOSED]
+
+
+def test_only_one_version_is_left(account: Made, boundary: str) -> None:
+    """IAM refuses to delete a policy with several."""
+    account.do(intake.stage())
+    assert versions(account, boundary) == 1
+
+
+def test_five_versions_leave_room(account: Made, boundary: str) -> None:
+    document = json.dumps({"Version": "2012-10-17", "Statement": [ALLOW]})
+    for _ in range(4):
+        account.client("iam").create_policy_version(PolicyArn=boundary, PolicyDocument=document, SetAsDefault=True)
+    account.do(intake.stage())
+    assert (versions(account, boundary), statements(account, boundary)[-1]) == (1, intake.CLOSED)
+
+
+def test_an_open_boundary_is_found(account: Made, boundary: str) -> None:
+    assert account.finds(intake.stage()) == [boundary]
+
+
+@pytest.mark.usefixtures("boundary")
+def test_a_closed_one_is_not_found(account: Made) -> None:
+    account.do(intake.stage())
+    assert account.finds(intake.stage()) == []
+
+
+@pytest.mark.usefixtures("boundary")
+def test_the_second_time_nothing_is_called(account: Made) -> None:
+    account.do(intake.stage())
+    before = account.calls()
+    account.do(intake.stage())
+    assert account.calls() == before
+
+
+def test_a_crash_before_the_old_version_went_is_mended(account: Made, boundary: str) -> None:
+    document = json.dumps({"Version": "2012-10-17", "Statement": [ALLOW, intake.CLOSED]})
+    account.client("iam").create_policy_version(PolicyArn=boundary, PolicyDocument=document, SetAsDefault=True)
+    assert account.finds(intake.stage()) == [boundary]
+    account.do(intake.stage())
+    assert versions(account, boundary) == 1
+
+
+def test_reopened_it_is_what_it_was(account: Made, boundary: str) -> None:
+    account.do(intake.stage())
+    account.finish(intake.reopen(account.aws, account.scope, lambda *_: None))
+    assert statements(account, boundary) == [ALLOW]
+
+
+@pytest.mark.usefixtures("boundary")
+def test_what_is_open_is_not_opened(account: Made) -> None:
+    account.finish(intake.reopen(account.aws, account.scope, lambda *_: None))
+    assert account.calls() == []
+
+
+def test_a_policy_that_is_gone_is_left_out(account: Made, boundary: str) -> None:
+    account.client("iam").delete_policy(PolicyArn=boundary)
+    account.do(intake.stage())
+    assert (account.finds(intake.stage()), account.calls()) == ([], [])
+
+
+@pytest.mark.usefixtures("boundary")
+def test_a_policy_that_is_no_boundary_stays(account: Made) -> None:
+    other = policy(account, "other")
+    account.add("AWS::IAM::ManagedPolicy", other)
+    account.do(intake.stage())
+    assert statements(account, other) == [ALLOW]
+
+
+def test_the_boundary_of_one_who_only_looks_stays(account: Made) -> None:
+    arn = policy(account)
+    reference = {"Ref": account.add("AWS::IAM::ManagedPolicy", arn)}
+    account.add("AWS::IAM::Role", "auditor", PermissionsBoundary=reference, ManagedPolicyArns=[reference])
+    assert account.finds(intake.stage()) == []
+
+
+def test_a_policy_without_room_is_named(account: Made) -> None:
+    arn = policy(account, statements=[{**ALLOW, "Action": [f"s3:{'x' * 57}{index:03}" for index in range(89)]}])
+    logical_id = account.add("AWS::IAM::ManagedPolicy", arn)
+    account.add("AWS::IAM::Role", "worker", PermissionsBoundary={"Ref": logical_id})
+    said = account.failure(account.work(intake.stage()))
+    assert said.startswith(f"policy {arn}: ")
+    assert "IAM takes 6144" in said
+
+
+def test_the_boundary_that_is_deployed_has_room(prod: Assembly) -> None:
+    (document,) = (each for name, each in documents(prod.template("access")).items() if name.startswith("Boundary"))
+    closed = {**document, "Statement": [*document["Statement"], intake.CLOSED]}
+    assert len(json.dumps(closed, separators=(",", ":"))) <= MAX_POLICY
+
+
+NEEDED = (
+    *("s3:PutObject", "s3:GetObject", "logs:PutLogEvents", "kms:Decrypt", "ec2:CreateNetworkInterface"),
+    *("sagemaker:StopTrainingJob", "sagemaker:StopNotebookInstance", "sagemaker:DeleteApp", "batch:TerminateJob"),
+)
+
+
+@pytest.mark.parametrize("action", NEEDED)
+def test_what_ends_work_and_backs_it_up_is_not_denied(action: str) -> None:
+    assert not any(fnmatchcase(action, pattern) for pattern in intake.STARTS)
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        *("sagemaker:CreatePresignedDomainUrl", "sagemaker:CreatePresignedNotebookInstanceUrl", "batch:SubmitJob"),
+        *("sagemaker:CreateTrainingJob", "sagemaker:StartNotebookInstance", "sagemaker:StartPipelineExecution"),
+        *("sagemaker:CreateApp", "sagemaker:UpdateEndpoint", "sagemaker:UpdateEndpointWeightsAndCapacities"),
+    ],
+)
+def test_what_starts_or_makes_something_is_denied(action: str) -> None:
+    assert any(fnmatchcase(action, pattern) for pattern in intake.STARTS)

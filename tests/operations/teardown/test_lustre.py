@@ -1,0 +1,297 @@
+"""What was written to Lustre is in S3 before anything is deleted."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from operations.teardown import lustre
+from tests.operations.teardown.made import Made, made
+
+EXPORTS = {"AutoExportPolicy": {"Events": ["NEW"]}, "AutoImportPolicy": {"Events": ["NEW", "CHANGED"]}}
+IMPORTS = {"AutoImportPolicy": {"Events": ["NEW"]}}
+
+
+@pytest.fixture
+def account(tmp_path: Path) -> Iterator[Made]:
+    with made(tmp_path) as account:
+        yield account
+
+
+def file_system(account: Made, *, ours: bool = True, kept: bool = False) -> str:
+    ec2, fsx = account.client("ec2"), account.client("fsx")
+    subnet = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
+    created = fsx.create_file_system(
+        FileSystemType="LUSTRE",
+        StorageCapacity=1200,
+        SubnetIds=[subnet],
+        LustreConfiguration={"DeploymentType": "PERSISTENT_2", "PerUnitStorageThroughput": 125},
+    )
+    account.local.clock.sleep(1000)
+    id_ = str(created["FileSystem"]["FileSystemId"])
+    if ours:
+        account.add("AWS::FSx::FileSystem", id_, kept=kept)
+    return id_
+
+
+def associate(
+    account: Made, file_system: str, path: str = "/images", *, s3: dict[str, Any] = EXPORTS, folder: str = "data"
+) -> str:
+    created = account.client("fsx").create_data_repository_association(
+        FileSystemId=file_system, FileSystemPath=path, DataRepositoryPath=f"s3://datasets/{folder}{path}/", S3=s3
+    )
+    account.local.clock.sleep(600)
+    id_ = str(created["Association"]["AssociationId"])
+    account.add("AWS::FSx::DataRepositoryAssociation", id_, S3=s3)
+    return id_
+
+
+def tasks(account: Made) -> list[dict[str, Any]]:
+    return list(account.client("fsx").describe_data_repository_tasks()["DataRepositoryTasks"])
+
+
+def association(account: Made, id_: str) -> Any:
+    return account.client("fsx").describe_data_repository_associations(AssociationIds=[id_])["Associations"][0]
+
+
+def blockers(account: Made, *, discard: bool = False) -> list[str]:
+    work = lustre.blockers(account.inventory, account.journal, discard_unexported=discard)
+    return list(account.finish(work))
+
+
+def test_the_linked_folder_is_exported(account: Made) -> None:
+    system = file_system(account)
+    associate(account, system)
+    account.do(lustre.stage(account.journal))
+    (task,) = tasks(account)
+    assert (task["Type"], task["Lifecycle"], task["Paths"]) == ("EXPORT_TO_REPOSITORY", "SUCCEEDED", ["images"])
+
+
+def test_the_report_of_failures_is_in_the_linked_folder(account: Made) -> None:
+    associate(account, file_system(account))
+    account.do(lustre.stage(account.journal))
+    assert tasks(account)[0]["Report"] == {
+        "Enabled": True,
+        "Path": "s3://datasets/data/images/.trainyard-teardown",
+        "Format": "REPORT_CSV_20191124",
+        "Scope": "FAILED_FILES_ONLY",
+    }
+
+
+def test_all_of_a_file_system_has_no_path(account: Made) -> None:
+    associate(account, file_system(account), "/")
+    account.do(lustre.stage(account.journal))
+    assert "Paths" not in tasks(account)[0]
+
+
+def test_the_automatic_export_is_off_and_the_import_stays(account: Made) -> None:
+    id_ = associate(account, file_system(account))
+    account.do(lustre.stage(account.journal))
+    assert association(account, id_)["S3"] == {**EXPORTS, "AutoExportPolicy": {"Events": []}}
+
+
+def test_folders_are_exported_one_after_the_other(account: Made) -> None:
+    system = file_system(account)
+    for path in ("/one", "/two"):
+        associate(account, system, path)
+    account.do(lustre.stage(account.journal))
+    assert sorted(each["Paths"] for each in tasks(account)) == [["one"], ["two"]]
+
+
+def test_what_may_not_export_is_not_exported(account: Made) -> None:
+    """It would write changed files back to a dataset of others."""
+    associate(account, file_system(account), s3=IMPORTS)
+    assert account.finds(lustre.stage(account.journal)) == []
+    account.do(lustre.stage(account.journal))
+    assert tasks(account) == []
+
+
+def test_what_may_not_export_is_lost_and_must_be_confirmed(account: Made) -> None:
+    system = file_system(account)
+    associate(account, system, "/", s3=IMPORTS)
+    assert blockers(account) == [
+        f"lustre {system}: what was written to / does not go back to s3://datasets/data//: copy it, or give "
+        "--discard-unexported"
+    ]
+
+
+def test_files_outside_of_folders_must_be_confirmed(account: Made) -> None:
+    system = file_system(account)
+    associate(account, system)
+    (said,) = blockers(account)
+    assert said.startswith(f"lustre {system}: files outside of /images are in no bucket")
+
+
+def test_a_file_system_without_folders_must_be_confirmed(account: Made) -> None:
+    system = file_system(account)
+    (said,) = blockers(account)
+    assert said.startswith(f"lustre {system}: all files are in no bucket")
+
+
+def test_what_is_confirmed_is_no_blocker(account: Made) -> None:
+    associate(account, file_system(account), s3=IMPORTS)
+    assert blockers(account, discard=True) == []
+
+
+def test_a_file_system_whose_root_is_exported_loses_nothing(account: Made) -> None:
+    associate(account, file_system(account), "/")
+    assert blockers(account) == []
+
+
+def test_a_broken_association_is_a_blocker_whatever_is_confirmed(account: Made) -> None:
+    system = file_system(account)
+    id_ = associate(account, system, folder="misconfigured")
+    (said,) = blockers(account, discard=True)
+    assert said.startswith(f"lustre {system}: /images cannot be exported, its association {id_} is MISCONFIGURED: ")
+
+
+def test_a_broken_association_ends_the_export(account: Made) -> None:
+    associate(account, file_system(account), folder="misconfigured")
+    said = account.failure(account.work(lustre.stage(account.journal)))
+    assert "is MISCONFIGURED: Amazon FSx cannot access the S3 bucket.: mend it first" in said
+    assert tasks(account) == []
+
+
+def test_one_file_that_fails_ends_the_export_with_its_report(account: Made) -> None:
+    system = file_system(account)
+    associate(account, system, "/fail")
+    said = account.failure(account.work(lustre.stage(account.journal)))
+    (task,) = tasks(account)
+    assert said == (
+        f"lustre {system}: /fail not exported, nothing is deleted: task {task['TaskId']} is FAILED, 1 files failed: "
+        f"One or more files failed.: see s3://datasets/data/fail/.trainyard-teardown/{task['TaskId']}/failures.csv"
+    )
+
+
+def test_the_report_is_read(account: Made) -> None:
+    associate(account, file_system(account), "/fail")
+    s3 = account.client("s3")
+    s3.create_bucket(Bucket="datasets", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    work = account.work(lustre.stage(account.journal))
+
+    def with_report() -> Any:
+        for pause in work:
+            for each in tasks(account):
+                key = f"data/fail/.trainyard-teardown/{each['TaskId']}/failures.csv"
+                s3.put_object(Bucket="datasets", Key=key, Body=b"FilePath,ErrorCode\n/fail/a,S3AccessDenied\n")
+            yield pause
+
+    assert account.failure(with_report()).endswith("failures.csv, which begins with /fail/a,S3AccessDenied")
+
+
+def test_a_failure_of_one_file_system_does_not_end_the_export_of_another(account: Made) -> None:
+    associate(account, file_system(account), "/fail")
+    associate(account, file_system(account), "/good")
+    account.failure(account.work(lustre.stage(account.journal)))
+    assert sorted(each["Lifecycle"] for each in tasks(account)) == ["FAILED", "SUCCEEDED"]
+
+
+def test_what_failed_is_tried_again(account: Made) -> None:
+    associate(account, file_system(account), "/fail")
+    for _ in range(2):
+        account.failure(account.work(lustre.stage(account.journal)))
+    assert len(tasks(account)) == 2
+
+
+def test_what_is_exported_is_not_exported_again(account: Made) -> None:
+    associate(account, file_system(account))
+    account.do(lustre.stage(account.journal))
+    assert account.finds(lustre.stage(account.journal)) == []
+    account.do(lustre.stage(account.journal))
+    assert len(tasks(account)) == 1
+
+
+@pytest.mark.parametrize("call", ["sagemaker.stop_training_job", "batch.terminate_job", "iam.create_policy_version"])
+def test_it_is_exported_again_if_something_could_write_since(account: Made, call: str) -> None:
+    associate(account, file_system(account))
+    account.do(lustre.stage(account.journal))
+    account.journal.write(call=call, arguments={})
+    account.do(lustre.stage(account.journal))
+    assert len(tasks(account)) == 2
+
+
+def test_another_run_goes_on_with_the_task_of_the_one_before(account: Made) -> None:
+    associate(account, file_system(account))
+    work = account.work(lustre.stage(account.journal))
+    while "fsx.create_data_repository_task" not in account.calls():
+        account.local.clock.sleep(next(work))
+    account.do(lustre.stage(account.journal))
+    assert [each["Lifecycle"] for each in tasks(account)] == ["SUCCEEDED"]
+
+
+def test_an_association_whose_export_an_earlier_run_switched_off_is_exported(account: Made) -> None:
+    """Also one that no stack made, whose intent nothing tells any more."""
+    system = file_system(account)
+    created = account.client("fsx").create_data_repository_association(
+        FileSystemId=system, FileSystemPath="/own", DataRepositoryPath="s3://datasets/own/", S3=EXPORTS
+    )
+    account.local.clock.sleep(600)
+    work = account.work(lustre.stage(account.journal))
+    while "fsx.update_data_repository_association" not in account.calls():
+        account.local.clock.sleep(next(work))
+    account.local.clock.sleep(600)
+    assert association(account, created["Association"]["AssociationId"])["S3"]["AutoExportPolicy"]["Events"] == []
+    account.do(lustre.stage(account.journal))
+    assert [each["Paths"] for each in tasks(account)] == [["own"]]
+
+
+def test_a_running_import_is_cancelled(account: Made) -> None:
+    system = file_system(account)
+    associate(account, system)
+    start(account, system, "IMPORT_METADATA_FROM_REPOSITORY")
+    account.do(lustre.stage(account.journal))
+    assert {each["Type"]: each["Lifecycle"] for each in tasks(account)} == {
+        "IMPORT_METADATA_FROM_REPOSITORY": "CANCELED",
+        "EXPORT_TO_REPOSITORY": "SUCCEEDED",
+    }
+
+
+def test_a_running_export_of_somebody_is_waited_for(account: Made) -> None:
+    system = file_system(account)
+    associate(account, system, s3=IMPORTS)
+    associate(account, system, "/other")
+    account.client("fsx").update_data_repository_association(
+        AssociationId=associations(account)["/other"], S3={"AutoExportPolicy": {"Events": []}}
+    )
+    account.local.clock.sleep(600)
+    start(account, system, "EXPORT_TO_REPOSITORY")
+    account.do(lustre.stage(account.journal))
+    assert [each["Lifecycle"] for each in tasks(account)] == ["SUCCEEDED", "SUCCEEDED"]
+
+
+def associations(account: Made) -> dict[str, str]:
+    found = account.client("fsx").describe_data_repository_associations()["Associations"]
+    return {each["FileSystemPath"]: each["AssociationId"] for each in found}
+
+
+def start(account: Made, system: str, type_: str) -> None:
+    account.client("fsx").create_data_repository_task(FileSystemId=system, Type=type_, Report={"Enabled": False})
+
+
+def test_the_file_system_of_somebody_else_is_not_touched(account: Made) -> None:
+    file_system(account)
+    foreign = file_system(account, ours=False)
+    id_ = associate(account, foreign)
+    account.do(lustre.stage(account.journal))
+    assert association(account, id_)["S3"] == EXPORTS
+    assert (tasks(account), account.calls()) == ([], [])
+
+
+def test_one_that_stays_is_not_exported(account: Made) -> None:
+    associate(account, file_system(account, kept=True))
+    assert account.finds(lustre.stage(account.journal)) == []
+
+
+def test_one_that_is_gone_is_left_out(account: Made) -> None:
+    account.add("AWS::FSx::FileSystem", "fs-0123456789abcdef0")
+    assert (account.finds(lustre.stage(account.journal)), blockers(account)) == ([], [])
+
+
+def test_it_comes_after_all_that_writes() -> None:
+    after = lustre.stage(None).after  # type: ignore[arg-type]
+    assert {"apps.delete", "training jobs.stop", "notebook instances.stop", "notebook volumes.back_up"} <= after
+
+
+def test_it_does_not_wait_for_deletions_of_others() -> None:
+    assert "user profiles.delete" not in lustre.stage(None).after  # type: ignore[arg-type]
