@@ -404,7 +404,17 @@ def _same(stack: Stack, inputs: Inputs) -> bool:
     old = stack.inputs
     if old is None:
         return False
-    return (old.template.body, old.parameters, stack.tags) == (inputs.template.body, inputs.parameters, inputs.tags)
+    before = _compared(old.template), old.parameters, stack.tags
+    return before == (_compared(inputs.template), inputs.parameters, inputs.tags)
+
+
+def _compared(template: Template) -> Shape:
+    """What of a template makes a change when it differs: all but the order of its resources."""
+    resources = {
+        name: {key: value for key, value in resource.items() if key != "DependsOn"}
+        for name, resource in template.body["Resources"].items()
+    }
+    return {**template.body, "Resources": resources}
 
 
 def _page(call: Call, name: str, entries: list[Any]) -> Shape:

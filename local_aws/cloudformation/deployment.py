@@ -328,11 +328,14 @@ def update(world: World, stack: Stack, inputs: Inputs, parameters: Mapping[str, 
     stack.say("UPDATE_COMPLETE", f"Left behind, for they could not be deleted: [{', '.join(left)}]." if left else None)
 
 
+_RETAINING = ("Retain", "RetainExceptOnCreate")
+
+
 def delete(world: World, stack: Stack, *, retain: Iterable[str] = (), force: bool = False) -> None:
     """Deletes a stack's resources, but for those that its template or the caller retains."""
     retained = set(retain)
     leaving = [
-        (each, "Retain" if each.logical_id in retained or each.deletion_policy == "Retain" else "Delete")
+        (each, "Retain" if each.logical_id in retained or each.deletion_policy in _RETAINING else "Delete")
         for each in stack.resources.values()
     ]
     failed = delete_all(world, stack, leaving)

@@ -9,8 +9,8 @@ from local_aws.clients import Clients
 from local_aws.cloudformation import deployment, kinds
 from local_aws.cloudformation.intrinsics import Intrinsics, assert_rules
 from local_aws.cloudformation.parameters import Parameters, resolve
-from local_aws.cloudformation.stack import ChangeSet, Inputs, Shape, Stack
-from local_aws.cloudformation.template import invalid
+from local_aws.cloudformation.stack import ChangeSet, Inputs, Shape, Stack, StackResource
+from local_aws.cloudformation.template import Resource, invalid
 from local_aws.cloudformation.values import Values
 
 PATIENCE = 20
@@ -157,6 +157,18 @@ class Engine:
             raise invalid(
                 "Invalid operation on stack. Specify only resources which are in DELETE_FAILED state to retain"
             )
+        if not set(retain) <= stack.resources.keys():
+            # https://github.com/rebuy-de/aws-nuke/issues/270
+            raise invalid(
+                "The specified resources to retain must be in a valid state. Do not specify resources that are in the "
+                "DELETE_COMPLETE state."
+            )
+        if force and stack.status != "DELETE_FAILED":
+            # https://github.com/awslabs/eks-perf-tests/pull/517
+            raise invalid(
+                f"Invalid operation on stack [{stack.id}]. You can activate DeletionMode FORCE_DELETE_STACK in a "
+                "delete stack operation only when the stack is in the DELETE_FAILED state."
+            )
         used = {name: self.importers(name) for name in stack.exports()}
         for name, users in used.items():
             if users:
@@ -226,7 +238,8 @@ def changes(engine: Engine, stack: Stack, inputs: Inputs, parameters: Mapping[st
         old = stack.resources[name]
         unsure = bool(to_come & inputs.template.needs(name))
         new = {} if unsure else intrinsics.value(wanted[name].properties)
-        if not unsure and (new, inputs.tags) == (old.properties, old.tags):
+        policies = _changed_policies(old, wanted[name])
+        if not unsure and not policies and (new, inputs.tags) == (old.properties, old.tags):
             continue
         shape = _change("Modify", name, old.type, old.physical_id)
         replaces = not unsure and engine.kind_of(old.type).replaces(old.properties, new)
@@ -235,7 +248,11 @@ def changes(engine: Engine, stack: Stack, inputs: Inputs, parameters: Mapping[st
         names = sorted(key for key in {*new, *old.properties} if new.get(key) != old.properties.get(key))
         shape["ResourceChange"] |= {
             "Replacement": "Conditional" if unsure else str(replaces),
-            "Scope": ["Properties"] if names else ["Tags"],
+            "Scope": [
+                *policies,
+                *(["Properties"] if names else []),
+                *(["Tags"] if unsure or inputs.tags != old.tags else []),
+            ],
             "Details": [
                 {
                     "Target": {"Attribute": "Properties", "Name": key, "RequiresRecreation": _recreation(replaces)},
@@ -252,6 +269,18 @@ def changes(engine: Engine, stack: Stack, inputs: Inputs, parameters: Mapping[st
         if name not in wanted
     ]
     return found
+
+
+def _changed_policies(old: StackResource, new: Resource) -> list[str]:
+    """The policies that differ: CloudFormation takes them for changes, and a DependsOn not.
+
+    Source: https://github.com/ministackorg/ministack/pull/1646 (measured in an account)
+    """
+    named = {
+        "DeletionPolicy": (old.deletion_policy, new.deletion_policy),
+        "UpdateReplacePolicy": (old.update_replace_policy, new.update_replace_policy),
+    }
+    return [name for name, (before, after) in named.items() if before != after]
 
 
 def _recreation(replaces: bool) -> str:

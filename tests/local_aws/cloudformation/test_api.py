@@ -193,8 +193,53 @@ def test_a_deletion_that_failed_is_finished_by_retaining_what_is_in_the_way(aws:
 def test_by_force_a_stack_goes_without_what_is_in_the_way(aws: LocalAws, cloudformation: Any) -> None:
     _create(cloudformation, template(Bucket={"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "full"}}))
     aws.client("s3").put_object(Bucket="full", Key="file")
+    cloudformation.delete_stack(StackName=STACK)
     cloudformation.delete_stack(StackName=STACK, DeletionMode="FORCE_DELETE_STACK")
     assert cloudformation.describe_stacks()["Stacks"] == []
+
+
+def test_a_deletion_that_has_not_failed_is_not_forced(cloudformation: Any) -> None:
+    _create(cloudformation, template(A=parameter()))
+    with pytest.raises(ClientError, match="only when the stack is in the DELETE_FAILED state"):
+        cloudformation.delete_stack(StackName=STACK, DeletionMode="FORCE_DELETE_STACK")
+
+
+def test_what_is_gone_is_not_retained(aws: LocalAws, cloudformation: Any) -> None:
+    bucket = {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "full"}}
+    _create(cloudformation, template(Bucket=bucket, A=parameter()))
+    aws.client("s3").put_object(Bucket="full", Key="file")
+    cloudformation.delete_stack(StackName=STACK)
+    with pytest.raises(ClientError, match="Do not specify resources that are in the DELETE_COMPLETE state"):
+        cloudformation.delete_stack(StackName=STACK, RetainResources=["Bucket", "A"])
+
+
+def test_what_was_deleted_by_hand_counts_as_deleted(aws: LocalAws, cloudformation: Any) -> None:
+    _create(cloudformation, template(Bucket={"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "gone"}}))
+    aws.client("s3").delete_bucket(Bucket="gone")
+    cloudformation.delete_stack(StackName=STACK)
+    assert cloudformation.describe_stacks()["Stacks"] == []
+
+
+def test_a_stack_that_was_never_made_is_deleted(cloudformation: Any) -> None:
+    _change_set(cloudformation, template(A=parameter()), "CREATE")
+    assert _stack(cloudformation)["StackStatus"] == "REVIEW_IN_PROGRESS"
+    cloudformation.delete_stack(StackName=STACK)
+    assert cloudformation.describe_stacks()["Stacks"] == []
+
+
+def test_another_deletion_policy_alone_is_a_change(cloudformation: Any) -> None:
+    _create(cloudformation, template(A=parameter()))
+    _change_set(cloudformation, template(A={**parameter(), "DeletionPolicy": "Retain"}), "UPDATE")
+    (change,) = _described(cloudformation)["Changes"]
+    assert change["ResourceChange"]["Scope"] == ["DeletionPolicy"]
+    assert change["ResourceChange"]["Replacement"] == "False"
+
+
+def test_another_order_alone_is_no_change(cloudformation: Any) -> None:
+    _create(cloudformation, template(A=parameter(), B=parameter()))
+    ordered = template(A=parameter(), B={**parameter(), "DependsOn": "A"})
+    with pytest.raises(ClientError, match="No updates are to be performed"):
+        cloudformation.update_stack(StackName=STACK, TemplateBody=ordered)
 
 
 def test_regions_do_not_see_each_others_stacks(aws: LocalAws, cloudformation: Any) -> None:

@@ -309,8 +309,9 @@ def test_what_needs_another_thing_goes_before_it(world: World, stack: Stack) -> 
     assert stack.gone
 
 
-def test_what_is_retained_stays_when_the_stack_goes(world: World, stack: Stack) -> None:
-    _create(world, stack, {"A": {**thing(), "DeletionPolicy": "Retain"}})
+@pytest.mark.parametrize("policy", ["Retain", "RetainExceptOnCreate"])
+def test_what_is_retained_stays_when_the_stack_goes(world: World, stack: Stack, policy: str) -> None:
+    _create(world, stack, {"A": {**thing(), "DeletionPolicy": policy}})
     deployment.delete(world, stack)
     assert world.done == ["create A"]
     assert stack.gone
