@@ -18,6 +18,9 @@ from operations.teardown.verify import Left, Why
 
 Json = dict[str, Any]
 
+Steps = Mapping[str, tuple[list[str], list[str]]]
+"""Name of a step to what it is done to, and what is before it."""
+
 
 class Clock:
     def __init__(self) -> None:
@@ -35,14 +38,13 @@ def nothing(*_: Any) -> Any:
 
 
 def plan(
-    steps: Mapping[str, tuple[list[str], list[str]]],
+    steps: Steps,
     *,
     things: list[Thing] | None = None,
     kept: tuple[Kept, ...] = (),
     blockers: tuple[str, ...] = (),
     stacks: tuple[Stack, ...] = (),
 ) -> Plan:
-    """A plan of steps: name to what it is done to, and what is before it."""
     actions = tuple(
         Action(Stage(name, frozenset(after), nothing, nothing), tuple(to), frozenset(after))
         for name, (to, after) in steps.items()
@@ -54,11 +56,12 @@ def plan(
     return Plan(scope, Policy({}), by_kind, actions, kept, blockers)
 
 
-THREE = {
+THREE: Steps = {
     "apps.delete": (["d-1/a", "d-1/b"], []),
     "stack.studio": (["studio"], ["apps.delete"]),
     "network.sweep": (["vpc-1"], []),
 }
+MANY: Steps = {"apps.delete": ([f"app-{number}" for number in range(200)], [])}
 
 
 def text(shown: RenderableType) -> str:
@@ -86,15 +89,13 @@ def test_the_tree_says_the_hash() -> None:
 
 
 def test_of_many_names_the_tree_has_some_and_their_number() -> None:
-    many = {"apps.delete": ([f"app-{number}" for number in range(200)], [])}
-    shown = text(show.plan_tree(plan(many)))
+    shown = text(show.plan_tree(plan(MANY)))
     assert shown.count("app-") == show.NAMES
     assert "and 190 more" in shown
 
 
 def test_of_many_names_json_has_all() -> None:
-    many = {"apps.delete": ([f"app-{number}" for number in range(200)], [])}
-    assert len(show.as_json(plan(many))["actions"][0]["to"]) == 200
+    assert len(show.as_json(plan(MANY))["actions"][0]["to"]) == 200
 
 
 def test_every_blocker_is_shown() -> None:
@@ -179,7 +180,7 @@ def test_nothing_left_says_so() -> None:
 class Run:
     """The progress of a plan."""
 
-    def __init__(self, steps: Mapping[str, tuple[list[str], list[str]]], seconds: Mapping[str, float]) -> None:
+    def __init__(self, steps: Steps, seconds: Mapping[str, float]) -> None:
         self.clock = Clock()
         self.file = StringIO()
         self.progress = show.Progress(Console(file=self.file, width=200), plan(steps), self.clock, seconds)

@@ -1,0 +1,262 @@
+"""What is left of an environment, and whether somebody asked for it."""
+
+import json
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore import xform_name
+from botocore.loaders import Loader
+from botocore.model import ServiceModel
+
+from local_aws import LocalAws
+from operations.teardown.aws import Aws
+from operations.teardown.inventory import Inventory
+from operations.teardown.journal import Journal
+from operations.teardown.places import PLACES, Place, place_of
+from operations.teardown.policy import Policy, Volumes
+from operations.teardown.scope import Resource, Scope, Stack
+from operations.teardown.verify import BY_KEY, HOMES_OF, Left, Why, is_clean, verify
+
+ACCOUNT, REGION = "111111111111", "eu-west-1"
+HERE = {"LocationConstraint": REGION}
+
+
+class Account:
+    """An account, and what stacks of the environment dev had in it that are gone."""
+
+    def __init__(self, aws: LocalAws, folder: Path) -> None:
+        self.local = aws
+        self.aws = Aws(aws.client, REGION, aws.clock, Journal(folder / "journal.jsonl"))
+        self.gone: list[Resource] = []
+        self.stacks: tuple[Stack, ...] = ()
+
+    def client(self, service: str) -> Any:
+        return self.local.client(service)
+
+    def had(self, type_: str, id_: str, *, kept: bool = False) -> None:
+        self.gone.append(Resource("trainyard-dev-data", f"R{len(self.gone)}", type_, id_, kept, "CREATE_COMPLETE"))
+
+    def left(self, policy: Policy | None = None) -> list[Left]:
+        scope = Scope("dev", ACCOUNT, REGION, "aws", self.stacks, tuple(self.gone))
+        work = verify(Inventory(self.aws, scope), policy or Policy({}), "Trainyard")
+        try:
+            while True:
+                self.local.clock.sleep(next(work))
+        except StopIteration as stopped:
+            found: list[Left] = stopped.value
+            return found
+
+    def bucket(self, name: str, **tags: str) -> str:
+        self.client("s3").create_bucket(Bucket=name, CreateBucketConfiguration=HERE)
+        if tags:
+            given = [{"Key": key, "Value": value} for key, value in tags.items()]
+            self.client("s3").put_bucket_tagging(Bucket=name, Tagging={"TagSet": given})
+        return name
+
+    def key(self) -> str:
+        return str(self.client("kms").create_key()["KeyMetadata"]["KeyId"])
+
+
+@pytest.fixture
+def account(tmp_path: Path) -> Iterator[Account]:
+    with LocalAws(account=ACCOUNT, region=REGION) as aws:
+        yield Account(aws, tmp_path)
+
+
+def test_nothing_is_left_of_nothing(account: Account) -> None:
+    assert account.left() == []
+
+
+def test_what_is_gone_is_not_left(account: Account) -> None:
+    for place in PLACES:
+        if place.type != "AWS::SNS::Topic":
+            account.had(place.type, "0f0f0f0f-0000-0000-0000-000000000000")
+    assert account.left() == []
+
+
+def test_what_a_stack_kept_is_kept_on_purpose(account: Account) -> None:
+    account.had("AWS::S3::Bucket", account.bucket("trainyard-data"), kept=True)
+    (left,) = account.left()
+    assert (left.name, left.why, left.billed) == ("trainyard-data", Why.KEPT, True)
+    assert is_clean([left])
+
+
+def test_what_no_stack_kept_is_left_behind(account: Account) -> None:
+    account.had("AWS::S3::Bucket", account.bucket("trainyard-data"))
+    (left,) = account.left()
+    assert left.why is Why.ORPHANED
+    assert not is_clean([left])
+
+
+def test_what_was_to_be_purged_and_is_there_is_left_behind(account: Account) -> None:
+    account.had("AWS::S3::Bucket", account.bucket("trainyard-data"), kept=True)
+    (left,) = account.left(Policy({}, frozenset({"trainyard-data"})))
+    assert left.why is Why.ORPHANED
+
+
+def test_a_key_waits_for_its_day(account: Account) -> None:
+    key = account.key()
+    account.client("kms").schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
+    account.had("AWS::KMS::Key", key)
+    (left,) = account.left()
+    assert (left.why, left.billed) == (Why.WAITING, False)
+    assert left.until is not None
+    assert is_clean([left])
+
+
+def test_a_key_that_nothing_deletes_costs_money(account: Account) -> None:
+    account.had("AWS::KMS::Key", account.key())
+    (left,) = account.left()
+    assert (left.why, left.billed) == (Why.ORPHANED, True)
+
+
+def test_a_volume_under_a_key_of_the_environment_is_found(account: Account) -> None:
+    key = account.key()
+    account.had("AWS::KMS::Key", key, kept=True)
+    arn = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{key}"
+    ec2 = account.client("ec2")
+    volume = ec2.create_volume(AvailabilityZone=f"{REGION}a", Size=7, Encrypted=True, KmsKeyId=arn)["VolumeId"]
+    ec2.create_volume(AvailabilityZone=f"{REGION}a", Size=8)
+    assert [(each.name, each.gib) for each in account.left() if each.why is Why.ORPHANED] == [(volume, 7)]
+
+
+def test_homes_of_the_domain_are_found_by_their_tag(account: Account) -> None:
+    account.had("AWS::SageMaker::Domain", "d-ours")
+    ids = [
+        account.client("efs").create_file_system(
+            CreationToken=domain,
+            Tags=[{"Key": HOMES_OF, "Value": f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:domain/{domain}"}],
+        )["FileSystemId"]
+        for domain in ("d-ours", "d-theirs")
+    ]
+    (left,) = account.left()
+    assert (left.name, left.why) == (ids[0], Why.KEPT)
+
+
+def test_interfaces_in_a_network_that_is_left_are_named(account: Account) -> None:
+    ec2 = account.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
+    interface = ec2.create_network_interface(SubnetId=subnet, Description="of a test")["NetworkInterface"]
+    account.had("AWS::EC2::VPC", vpc)
+    found = {each.kind: each for each in account.left()}
+    assert found["AWS::EC2::NetworkInterface"].name == interface["NetworkInterfaceId"]
+    assert "of a test" in found["AWS::EC2::NetworkInterface"].because
+    assert is_clean(found.values())
+
+
+def test_what_carries_both_tags_is_found(account: Account) -> None:
+    account.bucket("made-by-hand", Environment="dev", Project="Trainyard")
+    (left,) = account.left()
+    assert (left.name, left.why) == ("made-by-hand", Why.ORPHANED)
+    assert "Environment and Project" in left.because
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {"Environment": "dev"},
+        {"Project": "Trainyard"},
+        {"Environment": "test", "Project": "Trainyard"},
+        {"Environment": "dev", "Project": "Other"},
+    ],
+)
+def test_what_carries_one_of_them_is_somebody_elses(account: Account, tags: dict[str, str]) -> None:
+    account.bucket("trainyard-dev-theirs", **tags)
+    assert account.left() == []
+
+
+def test_a_name_alone_makes_nothing_ours(account: Account) -> None:
+    account.bucket("trainyard-dev-data")
+    assert account.left() == []
+
+
+def test_what_is_in_a_stack_that_is_there_counts_with_the_stack(account: Account) -> None:
+    account.bucket("data", Environment="dev", Project="Trainyard")
+    resource = Resource("trainyard-dev-data", "Bucket", "AWS::S3::Bucket", "data", False, "CREATE_COMPLETE")
+    account.stacks = (Stack("trainyard-dev-data", "arn", "DELETE_FAILED", False, (resource,), {}),)
+    assert [(each.kind, each.name, each.billed) for each in account.left()] == [("stack", "trainyard-dev-data", True)]
+
+
+def test_a_stack_without_resources_costs_nothing(account: Account) -> None:
+    account.stacks = (Stack("trainyard-dev-data", "arn", "ROLLBACK_COMPLETE", False, (), {}),)
+    assert is_clean(account.left())
+
+
+def notebook(account: Account) -> str:
+    account.had("AWS::IAM::Role", "trainyard-dev-role")
+    account.client("sagemaker").create_notebook_instance(
+        NotebookInstanceName="nb",
+        InstanceType="ml.t3.medium",
+        RoleArn=f"arn:aws:iam::{ACCOUNT}:role/trainyard-dev-role",
+    )
+    return "nb"
+
+
+def test_what_somebody_made_and_nobody_deleted_is_left_behind(account: Account) -> None:
+    name = notebook(account)
+    assert [(each.name, each.why) for each in account.left()] == [(name, Why.ORPHANED)]
+
+
+def test_what_is_kept_by_decision_is_kept_on_purpose(account: Account) -> None:
+    notebook(account)
+    assert [each.why for each in account.left(Policy({"notebook instances": Volumes.KEEP}))] == [Why.KEPT]
+
+
+def test_something_free_makes_nothing_unclean() -> None:
+    assert is_clean([Left("role", "r", Why.ORPHANED, "", billed=False)])
+
+
+def test_what_may_cost_is_shown_and_not_counted() -> None:
+    assert is_clean([Left("sqs", "q", Why.ORPHANED, "", billed=None)])
+
+
+@cache
+def model(service: str) -> ServiceModel:
+    return ServiceModel(Loader().load_service_model(service, "service-2"), service)
+
+
+def operation_of(service: str, operation: str) -> Any:
+    (name,) = (each for each in model(service).operation_names if xform_name(each) == operation)
+    return model(service).operation_model(name)
+
+
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.type)
+def test_every_place_is_asked_with_an_argument_that_its_operation_takes(place: Place) -> None:
+    assert set(place.argument) <= set(operation_of(*place.call.split(".")).input_shape.members)
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "items", "type_"), [(each[0], each[1], each[2], each[4]) for each in BY_KEY]
+)
+def test_every_answer_by_key_has_its_list(service: str, operation: str, items: str, type_: str) -> None:
+    answer: Any = operation_of(service, operation).output_shape
+    assert "KmsKeyId" in answer.members[items.removesuffix("[]")].member.members, type_
+
+
+@pytest.mark.parametrize(
+    ("arn", "type_", "id_"),
+    [
+        ("arn:aws:s3:::bucket", "AWS::S3::Bucket", "bucket"),
+        ("arn:aws:logs:eu-west-1:1:log-group:/a/b", "AWS::Logs::LogGroup", "/a/b"),
+        ("arn:aws:ec2:eu-west-1:1:security-group/sg-1", "AWS::EC2::SecurityGroup", "sg-1"),
+        ("arn:aws:sns:eu-west-1:1:topic", "AWS::SNS::Topic", "arn:aws:sns:eu-west-1:1:topic"),
+        ("arn:aws:ecr:eu-west-1:1:repository/a/b", "AWS::ECR::Repository", "a/b"),
+    ],
+)
+def test_an_arn_leads_to_its_place(arn: str, type_: str, id_: str) -> None:
+    place, found = place_of(arn)
+    assert place
+    assert (place.type, found) == (type_, id_)
+
+
+def test_an_arn_of_nothing_known_leads_nowhere() -> None:
+    assert place_of("arn:aws:sqs:eu-west-1:1:queue") == (None, "queue")
+
+
+def test_the_report_can_be_written_down(account: Account) -> None:
+    account.had("AWS::S3::Bucket", account.bucket("trainyard-data"), kept=True)
+    assert "kept" in json.dumps([vars(each) for each in account.left()])
