@@ -19,6 +19,7 @@ from moto.iam.access_control import IAMPolicy, PermissionResult
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 from moto.iam.models import SERVICE_NAME_CONVERSION, AWSManagedPolicy
 from moto.logs.metric_filters import MetricFilters
+from moto.logs.models import LogGroup
 from moto.s3.models import FakeBucket, S3Backend
 
 from local_aws.acting import acting
@@ -199,6 +200,15 @@ def _replacing_filter(original: Method) -> Method:
     return add_filter
 
 
+def _showing_protection(original: Method) -> Method:
+    """Moto knows no protection of log groups from deletion."""
+
+    def to_describe_dict(self: LogGroup) -> dict[str, Any]:
+        return {**original(self), "deletionProtectionEnabled": getattr(self, "deletion_protection", False)}
+
+    return to_describe_dict
+
+
 def _in_use_by_its_service(original: Method) -> Method:
     """Moto makes the interfaces of services as if a person had made them.
 
@@ -233,6 +243,7 @@ _WRAPPERS: tuple[tuple[Any, str, Callable[[Method], Method]], ...] = (
     (SecurityGroupRule, "__init__", _without_ports),
     (BatchResponse, "registerjobdefinition", _keeping_priority),
     (MetricFilters, "add_filter", _replacing_filter),
+    (LogGroup, "to_describe_dict", _showing_protection),
     (NetworkInterfaceBackend, "create_network_interface", _in_use_by_its_service),
     (MountTarget, "set_network_interface", _in_use_by_efs),
     (JobDefinition, "describe", _showing_nodes),

@@ -14,6 +14,9 @@ def install(front: Front) -> None:
     """Lets them be answered."""
     front.handle("logs", "AssociateKmsKey", _associate_key)
     front.handle("logs", "DisassociateKmsKey", _disassociate_key)
+    front.handle("logs", "CreateLogGroup", _create_log_group)
+    front.handle("logs", "PutLogGroupDeletionProtection", _protect_log_group)
+    front.check("logs", "DeleteLogGroup", _delete_no_protected_log_group)
     for bulk, single in _BULK.items():
         front.handle("batch", bulk, partial(_one_by_one, front.handlers["batch", single], single))
 
@@ -25,11 +28,40 @@ def _log_group(call: Call) -> Any:
         AwsError: when there is none.
     """
     given = call.parameters
-    name = given.get("logGroupName") or given["resourceIdentifier"].partition(":log-group:")[2]
-    group = get_backend("logs")[call.account][call.region].groups.get(name)
+    identifier = given.get("logGroupName") or given.get("logGroupIdentifier") or given["resourceIdentifier"]
+    group = _logs(call).groups.get(identifier.rpartition(":log-group:")[2])
     if group is None:
         raise AwsError("ResourceNotFoundException", "The specified log group does not exist.")
     return group
+
+
+def _logs(call: Call) -> Any:
+    return get_backend("logs")[call.account][call.region]
+
+
+def _create_log_group(call: Call) -> Answer | None:
+    """Moto makes it, but for its protection."""
+    given = call.parameters
+    if not given.get("deletionProtectionEnabled") or given["logGroupName"] in _logs(call).groups:
+        return None
+    made = _logs(call).create_log_group(given["logGroupName"], given.get("tags", {}), kmsKeyId=given.get("kmsKeyId"))
+    made.deletion_protection = True
+    return {}
+
+
+def _protect_log_group(call: Call) -> Answer:
+    _log_group(call).deletion_protection = call.parameters["deletionProtectionEnabled"]
+    return {}
+
+
+def _delete_no_protected_log_group(call: Call) -> None:
+    """Refuses it; the code is the model's, the words are inferred.
+
+    Source: AWS docs AmazonCloudWatch/latest/logs/protecting-log-groups-from-deletion.html
+    """
+    name = call.parameters["logGroupName"]
+    if getattr(_logs(call).groups.get(name), "deletion_protection", False):
+        raise AwsError("ValidationException", f"Log group {name} is protected from deletion.")
 
 
 def _associate_key(call: Call) -> Answer:

@@ -111,6 +111,14 @@ def test_a_job_definition_keeps_its_priority_and_nodes(here: Account) -> None:
     assert definition["nodeProperties"]["numNodes"] == 2
 
 
+def test_a_log_group_says_whether_it_is_protected(here: Account) -> None:
+    logs = here.clients.client("logs")
+    logs.create_log_group(logGroupName="a", deletionProtectionEnabled=True)
+    logs.create_log_group(logGroupName="b")
+    groups = logs.describe_log_groups()["logGroups"]
+    assert {each["logGroupName"]: each["deletionProtectionEnabled"] for each in groups} == {"a": True, "b": False}
+
+
 def test_a_metric_filter_that_is_put_again_is_one(here: Account) -> None:
     log = here.make("AWS::Logs::LogGroup", {}).physical_id
     logs = here.clients.client("logs")
