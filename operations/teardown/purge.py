@@ -58,7 +58,7 @@ TOLD: dict[str, Callable[[str], list[tuple[str, str, Json]]]] = {
 """The calls whose answers tell of a thing, and name the keys that it uses."""
 
 
-def stages(inventory: Inventory, things: Things, policy: Policy) -> Waits:
+def stages(inventory: Inventory, policy: Policy) -> Waits:
     """One stage for each name that is purged.
 
     What a stack keeps goes after all stacks, keys at the very end. What a stack would delete, if it were empty, is
@@ -67,10 +67,11 @@ def stages(inventory: Inventory, things: Things, policy: Policy) -> Waits:
     Raises:
         InputError: for a name that is none of what is kept, with those that are.
     """
+    if not policy.purge:
+        return []
     choices = yield from _choices(inventory)
-    of_kinds = {each.name for each in _kept_things(inventory, things)}
-    unknown = sorted(policy.purge - choices.keys() - of_kinds)
-    if unknown:
+    of_kinds = {each.name for each in (yield from _kept_things(inventory))}
+    if unknown := sorted(policy.purge - choices.keys() - of_kinds):
         known = ", ".join(sorted({*choices, *of_kinds})) or "nothing"
         raise InputError(f"--purge {unknown[0]}: must be one of what is kept: {known}")
     stacks = {SWEEP, *(f"stack.{stack.name}" for stack in inventory.scope.stacks)}
@@ -116,8 +117,14 @@ def _choices(inventory: Inventory) -> Waits:
     return found
 
 
-def _kept_things(_inventory: Inventory, things: Things) -> list[Thing]:
-    return [each for kind in KINDS for each in things.get(kind.name, ()) if kind.data or each.kept]
+def _kept_things(inventory: Inventory) -> Waits:
+    """Things of kinds that stay unless they are named."""
+    found: list[Thing] = []
+    for kind in KINDS:
+        if kind.data or kind.types:
+            things = yield from inventory.things(kind)
+            found += [each for each in things if kind.data or each.kept]
+    return found
 
 
 def _told_of(aws: Aws, type_: str, name: str) -> Waits:
@@ -228,7 +235,8 @@ def _not_deleted(aws: Aws, bucket: str, errors: list[Json], objects: list[Json])
         # It is not locked, or by a legal hold, which has no date.
         pass
     else:
-        why = f"it is locked until {answer['Retention']['RetainUntilDate']:%Y-%m-%d}"
+        if until := answer.get("Retention", {}).get("RetainUntilDate"):
+            why = f"it is locked until {until:%Y-%m-%d}"
     return f"purge {bucket}: {len(errors)} objects are not deleted, {first['Key']} is the first: {why}"
 
 
