@@ -28,6 +28,8 @@ class LocalAws:
         region: the region that clients get unless they name one.
         background: whether CloudFormation works on while its callers go on, as AWS does; else it is done on return.
         endpoint: where other programs reach it, if a server serves it.
+        consistency: the seconds after which lists show what was made or is gone; what is asked for by its name is
+            there at once. For the services in the tables of ``services``.
 
     Raises:
         ValueError: for an unknown clock.
@@ -41,12 +43,14 @@ class LocalAws:
         region: str = "eu-west-1",
         background: bool = False,
         endpoint: str | None = None,
+        consistency: float = 0,
     ) -> None:
         self.account = account
         self.region = region
         self.clock: Clock = _clock(clock)
         self._endpoint = endpoint
         self._background = background
+        self._consistency = consistency
         self.clients = self._clients_of(region)
         self._open = ExitStack()
 
@@ -57,7 +61,7 @@ class LocalAws:
     def __enter__(self) -> Self:
         front = Front()
         CloudFormation(self._clients_of, background=self._background).install(front)
-        services.install(front, self.clock)
+        services.install(front, self.clock, self._consistency)
         refusals.install(front, self.clients)
         self._open.enter_context(_settings(self.account, self.region))
         self._open.enter_context(mock_aws())

@@ -11,8 +11,13 @@ from local_aws.services.check import tables
 from local_aws.services.operations import Service
 
 
-def install(front: Front, clock: Clock) -> None:
+def install(front: Front, clock: Clock, consistency: float = 0) -> None:
     """Lets the records of the tables answer; they start empty.
+
+    Args:
+        front: what lets them answer.
+        clock: what durations go by.
+        consistency: the seconds after which lists show what was made or is gone.
 
     Raises:
         local_aws.services.table.TableError: when a table cannot be.
@@ -21,6 +26,6 @@ def install(front: Front, clock: Clock) -> None:
     lock = threading.RLock()
     clients = cache(partial(Clients, clock=clock))
     for table in tables():
-        Service(table, clock, clients, lock).install(front)
+        Service(table, clock, clients, lock, consistency).install(front)
     in_moto.install(front)
     late.install(front, clock)

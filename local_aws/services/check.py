@@ -75,7 +75,7 @@ def _operation(
     yield from _unknown_members(where, operation.having, members)
     for sets in (operation.sets, operation.part, *(each for each in operation.becomes if isinstance(each, dict))):
         yield from _unknown_members(where, sets, members)
-    for request in (*operation.asks, *operation.calls, *operation.afterwards):
+    for request in _requests(operation):
         yield from _request(where, request)
     for name in operation.needs:
         if name not in table.kinds:
@@ -110,6 +110,12 @@ def _is_used(
 _TAGS = ("Tags", "tags", "TagSpecifications")
 
 
+def _requests(operation: Operation) -> Iterator[Request]:
+    """All calls to other services that an operation makes, at once or later."""
+    yield from (*operation.asks, *operation.calls, *operation.afterwards)
+    yield from (each for each in operation.becomes if isinstance(each, Request))
+
+
 def _texts(kind: Kind, operation: Operation) -> Iterator[str]:
     """The expressions of an operation."""
     if operation.does == "create":
@@ -119,7 +125,7 @@ def _texts(kind: Kind, operation: Operation) -> Iterator[str]:
     for refusal in operation.refuses:
         yield refusal.when
         yield from expressions(refusal.error.message)
-    for request in (*operation.asks, *operation.calls, *operation.afterwards):
+    for request in _requests(operation):
         yield from (each for each in (request.each, request.when) if each)
         yield from expressions(request.parameters)
     templates = (operation.sets, operation.part, operation.answer, operation.shows, operation.having)

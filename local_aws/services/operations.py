@@ -25,13 +25,17 @@ class Service:
         clock: what durations go by.
         clients: the clients of a region, for calls to other services.
         lock: held while an operation works on records.
+        lag: the seconds after which lists show what was made or is gone.
     """
 
-    def __init__(self, table: Table, clock: Clock, clients: Callable[[str], Clients], lock: threading.RLock) -> None:
+    def __init__(
+        self, table: Table, clock: Clock, clients: Callable[[str], Clients], lock: threading.RLock, lag: float = 0
+    ) -> None:
         self._table = table
         self._clock = clock
         self._clients = clients
         self._lock = lock
+        self._lag = lag
         self._shelves: dict[tuple[str, str], Shelf] = {}
         self._does = {
             "create": self._create,
@@ -60,7 +64,7 @@ class Service:
         key = (call.account, call.region)
         if key not in self._shelves:
             clients = self._clients(call.region)
-            self._shelves[key] = Shelf(self._table, call.account, call.region, self._clock, clients)
+            self._shelves[key] = Shelf(self._table, call.account, call.region, self._clock, clients, self._lag)
         self._shelves[key].settle()
         return self._shelves[key]
 
@@ -173,7 +177,7 @@ class Service:
 
     def _wanted(self, shelf: Shelf, kind: Kind, operation: Operation, scope: dict[str, Any]) -> list[Record]:
         request, members = scope["request"], self._members[kind.name]
-        records = shelf.of(kind.name)
+        records = shelf.listed(kind.name)
         if operation.ids and (ids := request.get(operation.ids[0])):
             by_id = {each: shelf.identified(kind, each) for each in ids}
             for each, record in by_id.items():

@@ -44,6 +44,7 @@ class Record:
     Args:
         kind: its kind.
         number: records are numbered as they are made.
+        made: when it was made, in seconds of the clock.
         members: its members, by the names of botocore's model; those that begin with ``_`` are never shown.
         tags: its tags.
         ahead: what will become of it, the next first.
@@ -51,6 +52,7 @@ class Record:
 
     kind: Kind
     number: int
+    made: float
     members: dict[str, Any]
     tags: dict[str, str] = field(default_factory=dict)
     ahead: list[Phase] = field(default_factory=list)
@@ -86,9 +88,10 @@ class Shelf:
         region: the region.
         clock: what durations go by.
         clients: the clients of the region, for calls to other services.
+        lag: the seconds after which lists show what was made or is gone.
     """
 
-    def __init__(self, table: Table, account: str, region: str, clock: Clock, clients: Clients) -> None:
+    def __init__(self, table: Table, account: str, region: str, clock: Clock, clients: Clients, lag: float = 0) -> None:
         self.table = table
         self.account = account
         self.region = region
@@ -96,6 +99,8 @@ class Shelf:
         self.clients = clients
         self._records: dict[str, dict[int, Record]] = {name: {} for name in table.kinds}
         self._named: dict[Any, list[Record]] = {}
+        self._lag = lag
+        self._gone: list[tuple[float, Record]] = []
         self._due: list[tuple[float, int, int, Record]] = []
         self._numbers = count(1)
         self._settles = False
@@ -103,6 +108,14 @@ class Shelf:
     def of(self, kind: str) -> list[Record]:
         """The records of a kind, the oldest first."""
         return list(self._records[kind].values())
+
+    def listed(self, kind: str) -> list[Record]:
+        """The records of a kind that a list shows."""
+        if not self._lag:
+            return self.of(kind)
+        seen = self._clock.now() - self._lag
+        gone = [record for at, record in self._gone if at > seen and record.kind.name == kind]
+        return [each for each in (*self.of(kind), *gone) if each.made <= seen]
 
     def keyed(self, kind: Kind, members: Mapping[str, Any]) -> list[Record]:
         """The records of a kind that have the values of ``members`` for its key, the oldest first."""
@@ -118,7 +131,7 @@ class Shelf:
 
     def add(self, kind: Kind) -> Record:
         """A new record without members, which is not yet among the others."""
-        return Record(kind, next(self._numbers), {})
+        return Record(kind, next(self._numbers), self._clock.now(), {})
 
     def keep(self, record: Record) -> None:
         """Puts a record among the others."""
@@ -133,6 +146,8 @@ class Shelf:
             return
         for name in _names(record):
             self._named[name].remove(record)
+        if self._lag:
+            self._gone.append((self._clock.now(), record))
         for kind, belongs in record.kind.takes.items():
             values = filled(dict(belongs), self.scope(record=record.members))
             for each in self.of(kind):
@@ -167,8 +182,10 @@ class Shelf:
             # What is only braces is a number of seconds.
             each = filled(template, scope) if isinstance(template, str) and template.startswith("{") else template
             gone = isinstance(each, int | float)
-            if gone:
+            if isinstance(each, int | float):
                 at += each
+            elif isinstance(each, Request):
+                record.ahead.append(Phase(at, {}, scope, (each,)))
             else:
                 sets = each if isinstance(each, dict) else {str(record.kind.status): each}
                 record.ahead.append(Phase(at, sets, scope))
@@ -185,6 +202,7 @@ class Shelf:
                 self.call(phase.calls, phase.scope)
             return
         scope = {**phase.scope, **self.scope(record=record.members)}
+        self.call(phase.calls, scope)
         record.merge(filled(dict(phase.sets), scope))
         record.merge({name: scope["now"] for name in self.table.changed if name in record.members})
 

@@ -87,7 +87,7 @@ class Operation:
         calls: calls to other services, before the record changes.
         sets: members that it gives the record besides those of the request.
         becomes: states, and the seconds that they last, in turn; after a last number the record is gone. A text that
-            begins with a brace gives seconds.
+            begins with a brace gives seconds, and a request is made when its time comes.
         afterwards: calls to other services, when the record is gone.
         later: the seconds between that and those calls.
         parts: an expression that finds how many parts a new record has: records like it, but for ``part``.
@@ -114,7 +114,7 @@ class Operation:
     refuses: tuple[Refusal, ...] = ()
     calls: tuple[Request, ...] = ()
     sets: Mapping[str, Template] = field(default_factory=dict)
-    becomes: tuple[Template, ...] = ()
+    becomes: tuple[Template | Request, ...] = ()
     afterwards: tuple[Request, ...] = ()
     later: float = 0
     parts: str | None = None
@@ -345,6 +345,10 @@ def _operation(place: _Place, name: str, given: object, ignores: tuple[str, ...]
         row[each] = tuple(_request(place.inside(each), call) for call in row.get(each, ()))
     for each in ("sets", "part", "answer", "shows", "having"):
         place.inside(each).template(row.get(each, {}))
+    row["becomes"] = tuple(
+        _request(place.inside("becomes"), each) if isinstance(each, dict) and "call" in each else each
+        for each in row["becomes"]
+    )
     place.inside("becomes").template(list(row["becomes"]))
     for expression in (
         row.get("of"),

@@ -45,3 +45,25 @@ def test_waits_take_no_time_on_the_virtual_clock() -> None:
     with LocalAws() as aws:
         aws.clock.sleep(24 * 3600)
         assert aws.clock.now() == 24 * 3600
+
+
+def test_lists_show_later_what_was_made_when_they_are_told_to() -> None:
+    with LocalAws(consistency=5) as aws:
+        sagemaker = aws.client("sagemaker")
+        sagemaker.create_app_image_config(AppImageConfigName="kernel")
+        assert sagemaker.describe_app_image_config(AppImageConfigName="kernel")["AppImageConfigName"] == "kernel"
+        assert sagemaker.list_app_image_configs()["AppImageConfigs"] == []
+        aws.clock.sleep(5)
+        assert len(sagemaker.list_app_image_configs()["AppImageConfigs"]) == 1
+
+
+def test_lists_show_for_a_while_what_is_gone_when_they_are_told_to() -> None:
+    with LocalAws(consistency=5) as aws:
+        sagemaker = aws.client("sagemaker")
+        sagemaker.create_app_image_config(AppImageConfigName="kernel")
+        aws.clock.sleep(5)
+        sagemaker.delete_app_image_config(AppImageConfigName="kernel")
+        aws.clock.sleep(4)
+        assert len(sagemaker.list_app_image_configs()["AppImageConfigs"]) == 1
+        aws.clock.sleep(1)
+        assert sagemaker.list_app_image_configs()["AppImageConfigs"] == []

@@ -151,6 +151,25 @@ def test_a_task_ends_as_its_paths_say(aws: Aws, path: str, lifecycle: str, faile
     assert (task["Status"]["FailedCount"], task["Status"]["TotalCount"]) == (failed, 100)
 
 
+@pytest.mark.parametrize(("path", "keys"), [("x", []), ("x/failing", ["reports/{task}/failures.csv"])])
+def test_a_task_reports_the_files_that_failed(aws: Aws, path: str, keys: list[str]) -> None:
+    aws("s3.CreateBucket", Bucket="data", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    system = _system(aws)["FileSystemId"]
+    aws("fsx.CreateDataRepositoryAssociation", FileSystemId=system, DataRepositoryPath="s3://data")
+    report = {
+        "Enabled": True,
+        "Path": "s3://data/reports",
+        "Format": "REPORT_CSV_20191124",
+        "Scope": "FAILED_FILES_ONLY",
+    }
+    asked = {**_export(system), "Report": report, "Paths": [path]}
+    task = aws("fsx.CreateDataRepositoryTask", **asked)["DataRepositoryTask"]["TaskId"]
+    aws.wait(150)
+    aws("fsx.DescribeDataRepositoryTasks")
+    listed = aws("s3.ListObjectsV2", Bucket="data").get("Contents", [])
+    assert [each["Key"] for each in listed] == [key.format(task=task) for key in keys]
+
+
 def test_an_association_can_be_misconfigured(aws: Aws) -> None:
     system = _system(aws)["FileSystemId"]
     aws("fsx.CreateDataRepositoryAssociation", FileSystemId=system, DataRepositoryPath="s3://misconfigured")
