@@ -432,6 +432,7 @@ _WORK = (
         key=("ClusterName",),
         state="ClusterStatus",
         verbs=(Verb("delete", "delete_cluster", _states("InService", "Failed")),),
+        missing=(("ResourceNotFound", ""), ("ValidationException", "Could not find cluster")),
         owner="InstanceGroups[].ExecutionRole | [0]",
         instance="InstanceGroups[].InstanceType",
     ),
@@ -451,7 +452,7 @@ _SERVING = (
         },
         key=("ServiceNamespace", "ResourceId", "ScalableDimension"),
         verbs=(Verb("delete", "deregister_scalable_target", _states(THERE)),),
-        missing=(("ObjectNotFoundException", ""),),
+        missing=(("ObjectNotFoundException", ""), ("ValidationException", "(?i)no scalable target found")),
         billed=False,
     ),
     Kind(

@@ -488,7 +488,7 @@ class _Leftovers:
             },
         )["jobDefinitionArn"]
         jobs: list[str] = []
-        for more in (lambda: {}, lambda: {"arrayProperties": {"size": 2}}, lambda: {"dependsOn": [{"jobId": jobs[0]}]}):
+        for more in (dict, lambda: {"arrayProperties": {"size": 2}}, lambda: {"dependsOn": [{"jobId": jobs[0]}]}):
             submitted = self._batch.submit_job(
                 jobName=self._name,
                 jobQueue=self._place.queue,
