@@ -21,7 +21,9 @@ class Teardown(Section):
 def impossible(teardown: Teardown, data: Data, notebooks: Notebooks) -> Iterator[Problem]:
     """What the rest of the file does not let a teardown do."""
     for field in ("notebook_volumes", "space_volumes"):
-        if getattr(teardown, field) == "keep" and not data.keep_after_teardown:
-            yield Problem((field,), shown("keep"), "must go with data.keep_after_teardown: true")
+        chosen = getattr(teardown, field)
+        # A backup lies in the bucket of artifacts.
+        if chosen in ("keep", "back_up") and not data.keep_after_teardown:
+            yield Problem((field,), shown(chosen), "must go with data.keep_after_teardown: true")
     if teardown.notebook_volumes == "back_up" and not notebooks.backup:
         yield Problem(("notebook_volumes",), shown("back_up"), "must go with notebooks.backup: true")

@@ -6,6 +6,7 @@ Nobody but the instance itself can read its volume: it copies it to S3 at each s
 import base64
 import json
 import re
+from collections.abc import Collection
 
 from botocore.exceptions import ClientError
 
@@ -14,6 +15,7 @@ from operations.teardown.inventory import Inventory, Thing
 from operations.teardown.journal import Journal
 from operations.teardown.kinds import KINDS
 from operations.teardown.policy import Policy, Volumes
+from operations.teardown.refusals import telling
 from operations.teardown.schedule import StepError, Waits
 from operations.teardown.scope import Json
 from operations.teardown.several import several
@@ -58,7 +60,7 @@ def stage(journal: Journal) -> Stage:
         backups = (_back_up(inventory.aws, journal, each, told) for each in to_do(things, policy))
         yield from several(backups, inventory.aws.clock)
 
-    return Stage(BACK_UP, frozenset({INTAKE, f"{NOTEBOOKS}.stop"}), finds, work)
+    return telling(Stage(BACK_UP, frozenset({INTAKE, f"{NOTEBOOKS}.stop"}), finds, work))
 
 
 def blockers(inventory: Inventory, things: Things, policy: Policy) -> Waits:
@@ -77,12 +79,26 @@ def blockers(inventory: Inventory, things: Things, policy: Policy) -> Waits:
     if policy.volumes.get(SPACES) is Volumes.BACK_UP:
         found.append("spaces: back_up is not offered: only who works in a space reads its volume: keep or discard")
     if policy.volumes.get(NOTEBOOKS) is Volumes.BACK_UP:
+        kept = {each.physical_id for each in inventory.scope.resources if each.type == "AWS::S3::Bucket" and each.kept}
         for each in things[NOTEBOOKS]:
-            if each.state == "Failed":
-                found.append(f"{NOTEBOOKS}: {each.name}: is Failed and cannot start to back itself up: keep or discard")
-            elif not (yield from _folder(inventory.aws, each)):
-                found.append(f"{NOTEBOOKS}: {each.name}: backs nothing up: deploy with notebooks.backup: true first")
+            folder = yield from _folder(inventory.aws, each)
+            if why := _no_backup(each, folder, kept - policy.purge):
+                found.append(f"{NOTEBOOKS}: {each.name}: {why}")
     return found
+
+
+def _no_backup(notebook: Thing, folder: str, kept: Collection[str]) -> str:
+    """Why an instance cannot be backed up; empty when it can."""
+    bucket = folder.removeprefix("s3://").partition("/")[0]
+    if notebook.state == "Failed":
+        return "is Failed and cannot start to back itself up: keep or discard"
+    if not folder:
+        return "backs nothing up: deploy with notebooks.backup: true first"
+    if bucket not in kept:
+        return (
+            f"its backup would go with {bucket}: deploy with data.keep_after_teardown: true first, and do not purge it"
+        )
+    return ""
 
 
 def _folder(aws: Aws, notebook: Thing) -> Waits:

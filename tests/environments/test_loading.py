@@ -494,6 +494,10 @@ MISTAKES += [
         for field in ("notebook_volumes", "space_volumes")
     ),
     (
+        {"data.keep_after_teardown": False, "teardown": {"notebook_volumes": "back_up"}},
+        "teardown.notebook_volumes: 'back_up': must go with data.keep_after_teardown: true",
+    ),
+    (
         {"notebooks.backup": False, "teardown": {"notebook_volumes": "back_up"}},
         "teardown.notebook_volumes: 'back_up': must go with notebooks.backup: true",
     ),

@@ -40,6 +40,10 @@ class Made:
         self._resources.append((stack, resource, properties))
         return logical_id
 
+    def forget(self, physical_id: str) -> None:
+        """Takes back that something is in a stack."""
+        self._resources = [each for each in self._resources if each[1].physical_id != physical_id]
+
     @property
     def scope(self) -> Scope:
         stacks = []

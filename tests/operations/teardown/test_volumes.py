@@ -29,6 +29,7 @@ def account(tmp_path: Path) -> Iterator[Made]:
         iam.create_role(RoleName="notebooks", AssumeRolePolicyDocument="{}")
         s3.create_bucket(Bucket="artifacts", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
         account.add("AWS::IAM::Role", "notebooks")
+        account.add("AWS::S3::Bucket", "artifacts", kept=True)
         yield account
 
 
@@ -230,6 +231,20 @@ def test_an_instance_without_backup_cannot_be_backed_up(account: Made) -> None:
 def test_an_instance_with_backup_can_be_backed_up(account: Made) -> None:
     notebook(account)
     assert blockers(account, BACK_UP) == []
+
+
+def test_a_backup_in_a_bucket_that_is_purged_is_none(account: Made) -> None:
+    notebook(account)
+    (said,) = blockers(account, Policy({volumes.NOTEBOOKS: Volumes.BACK_UP}, purge=frozenset({"artifacts"})))
+    assert said.startswith(f"notebook instances: {NAME}: its backup would go with artifacts: ")
+
+
+def test_a_backup_in_a_bucket_that_goes_with_its_stack_is_none(account: Made) -> None:
+    notebook(account)
+    account.forget("artifacts")
+    account.add("AWS::S3::Bucket", "artifacts", kept=False)
+    (said,) = blockers(account, BACK_UP)
+    assert said.startswith(f"notebook instances: {NAME}: its backup would go with artifacts: ")
 
 
 def test_spaces_cannot_be_backed_up(account: Made) -> None:
