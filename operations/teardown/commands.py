@@ -35,6 +35,9 @@ STATE = ROOT / ".teardown"
 LEFT, HELD, INTERRUPTED = 1, 3, 130
 """Exit codes beside 0 and 2: something failed or is left, somebody else is at it, Ctrl-C."""
 
+WIDTH = 160
+"""Columns of what is no terminal."""
+
 Parser = argparse.ArgumentParser
 
 
@@ -157,7 +160,8 @@ def _console() -> "Console":
         from rich.console import Console
     except ModuleNotFoundError as error:
         raise InputError(f"{error.name}: not installed: run make setup-dev") from None
-    return Console()
+    # In a file or the log of a pipeline, rows need not be folded as on a terminal.
+    return Console(width=None if sys.stdout.isatty() else WIDTH)
 
 
 def _options(arguments: argparse.Namespace, environment: Environment) -> Options:
