@@ -6,7 +6,7 @@ from functools import cache, partial
 from local_aws.clients import Clients
 from local_aws.clock import Clock
 from local_aws.front import Front
-from local_aws.services import in_moto, late
+from local_aws.services import in_moto, late, tagged
 from local_aws.services.check import tables
 from local_aws.services.operations import Service
 
@@ -25,7 +25,9 @@ def install(front: Front, clock: Clock, consistency: float = 0) -> None:
     # One for all: a call of one service to another comes back in the same thread.
     lock = threading.RLock()
     clients = cache(partial(Clients, clock=clock))
-    for table in tables():
-        Service(table, clock, clients, lock, consistency).install(front)
+    made = [Service(table, clock, clients, lock, consistency) for table in tables()]
+    for service in made:
+        service.install(front)
+    tagged.install(front, made)
     in_moto.install(front)
     late.install(front, clock)

@@ -60,6 +60,13 @@ class Service:
             front.handle(service, tagging.add, self._add_tags)
             front.handle(service, tagging.remove, self._remove_tags)
 
+    def tagged(self, call: Call) -> list[tuple[str, dict[str, str]]]:
+        """The ARNs and tags of its records that have both, for somebody who calls another service."""
+        with self._lock:
+            shelf = self._shelf(call)
+            records = [each for kind in self._table.kinds.values() if kind.arn for each in shelf.of(kind.name)]
+            return [(each.members[str(each.kind.arn)], dict(each.tags)) for each in records if each.tags]
+
     def _shelf(self, call: Call) -> Shelf:
         key = (call.account, call.region)
         if key not in self._shelves:

@@ -1,9 +1,13 @@
 """Tags of our records beside those of moto's."""
 
+from typing import Any
+
+import pytest
+
 from local_aws import services
 from local_aws.clock import VirtualClock
 from local_aws.front import Front
-from tests.local_aws.services.conftest import Aws
+from tests.local_aws.services.conftest import CLIENTS, Aws
 
 TAGS = [{"Key": "team", "Value": "vision"}]
 
@@ -57,3 +61,47 @@ def test_a_new_install_starts_empty(aws: Aws) -> None:
     services.install(other, VirtualClock())
     with other.installed():
         assert aws("sagemaker.ListAppImageConfigs")["AppImageConfigs"] == []
+
+
+def test_things_of_ours_and_of_moto_are_found_by_their_tags(aws: Aws) -> None:
+    wanted = _tagged_things(aws)
+    filters = [{"Key": "team", "Values": ["vision"]}]
+    assert set(_found(aws("resourcegroupstaggingapi.GetResources", TagFilters=filters))) == wanted
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"TagFilters": [{"Key": "team", "Values": ["speech"]}]},
+        {"TagFilters": [{"Key": "group"}]},
+        {"ResourceTypeFilters": ["fsx"]},
+        {"ResourceTypeFilters": ["sagemaker:endpoint"]},
+        {"ResourceARNList": ["arn:aws:sagemaker:eu-west-1:123456789012:app-image-config/b"]},
+    ],
+)
+def test_what_is_not_asked_for_is_not_found(aws: Aws, asked: dict[str, Any]) -> None:
+    _tagged_things(aws)
+    assert _found(aws("resourcegroupstaggingapi.GetResources", **asked)) == []
+
+
+def test_what_is_found_by_its_tags_comes_in_pages(aws: Aws) -> None:
+    wanted = _tagged_things(aws)
+    pages = CLIENTS.client("resourcegroupstaggingapi").get_paginator("get_resources")
+    found = [each for page in pages.paginate(ResourcesPerPage=1) for each in _found(page)]
+    assert (len(found), set(found)) == (2, wanted)
+
+
+def test_a_token_of_nobody_is_refused(aws: Aws) -> None:
+    refused = aws.refusal("resourcegroupstaggingapi.GetResources", PaginationToken="mine")
+    assert refused.startswith("PaginationTokenExpiredException:")
+
+
+def _tagged_things(aws: Aws) -> set[str]:
+    """Two things with the same tags, one of them moto's; gives their ARNs."""
+    ours = aws("sagemaker.CreateAppImageConfig", AppImageConfigName="a", Tags=TAGS)["AppImageConfigArn"]
+    theirs = aws("sns.CreateTopic", Name="a", Tags=TAGS)["TopicArn"]
+    return {ours, theirs}
+
+
+def _found(answer: Any) -> list[str]:
+    return [each["ResourceARN"] for each in answer["ResourceTagMappingList"]]
