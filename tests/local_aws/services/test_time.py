@@ -31,7 +31,7 @@ def test_a_domain_that_is_being_deleted_is_still_there(aws: Aws) -> None:
 def test_a_deleted_app_stays_listed_for_a_day(aws: Aws) -> None:
     app = _app(aws)
     aws("sagemaker.DeleteApp", **app)
-    aws.wait(60 + 24 * 3600 - 1)
+    aws.wait(1200 + 24 * 3600 - 1)
     assert [each["Status"] for each in aws("sagemaker.ListApps")["Apps"]] == ["Deleted"]
     aws.wait(1)
     assert aws("sagemaker.ListApps")["Apps"] == []
@@ -40,7 +40,7 @@ def test_a_deleted_app_stays_listed_for_a_day(aws: Aws) -> None:
 def test_a_deleted_app_gives_its_name_to_a_new_one(aws: Aws) -> None:
     app = _app(aws)
     aws("sagemaker.DeleteApp", **app)
-    aws.wait(60)
+    aws.wait(1200)
     aws("sagemaker.CreateApp", **app)
     assert [each["Status"] for each in aws("sagemaker.ListApps")["Apps"]] == ["Pending"]
 
@@ -48,7 +48,7 @@ def test_a_deleted_app_gives_its_name_to_a_new_one(aws: Aws) -> None:
 def test_a_deleted_app_lets_its_profile_go(aws: Aws) -> None:
     app = _app(aws)
     aws("sagemaker.DeleteApp", **app)
-    aws.wait(60)
+    aws.wait(1200)
     aws("sagemaker.DeleteUserProfile", DomainId=app["DomainId"], UserProfileName="ann")
     aws.wait(10)
     assert aws("sagemaker.ListUserProfiles")["UserProfiles"] == []
