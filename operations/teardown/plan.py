@@ -89,7 +89,9 @@ def make(inventory: Inventory, policy: Policy, others: Sequence[Stage], blockers
     for kind in KINDS:
         things[kind.name] = yield from inventory.things(kind)
     drains = [*of_kinds(), *others]
-    stages = {stage.name: stage for stage in (*drains, *of_stacks(inventory.scope, [stage.name for stage in drains]))}
+    # What is purged once a stack is gone is nothing that a stack waits for.
+    before = [stage.name for stage in drains if not any(name.startswith("stack.") for name in stage.after)]
+    stages = {stage.name: stage for stage in (*drains, *of_stacks(inventory.scope, before))}
     found = {}
     for stage in stages.values():
         found[stage.name] = yield from stage.finds(inventory, things, policy)

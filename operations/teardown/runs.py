@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
 from operations.errors import InputError
-from operations.teardown import intake, lustre, network, show, volumes
+from operations.teardown import intake, lustre, network, purge, show, volumes
 from operations.teardown.aws import Aws
 from operations.teardown.connect import Account
 from operations.teardown.inventory import Inventory
@@ -47,6 +47,7 @@ def planned(account: Account, journal: Journal, options: Options) -> tuple[Inven
     else:
         inventory = Inventory(aws, scope)
         others = [intake.stage(), volumes.stage(journal), lustre.stage(journal), network.stage(scope)]
+        others += account.ask(purge.stages(inventory, options.policy))
     plan = account.ask(make(inventory, options.policy, others))
     blockers = account.ask(_blockers(inventory, plan, journal, options))
     return inventory, replace(plan, kept=tuple(_kept(plan)), blockers=tuple(blockers))
@@ -61,6 +62,7 @@ def _blockers(inventory: Inventory, plan: Plan, journal: Journal, options: Optio
     found += yield from volumes.blockers(inventory, plan.things, options.policy)
     if not options.part:
         found += yield from lustre.blockers(inventory, journal, discard_unexported=options.discard_unexported)
+        found += yield from purge.blockers(inventory, options.policy)
     return found
 
 

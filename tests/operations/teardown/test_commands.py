@@ -108,6 +108,31 @@ def test_a_run_leaves_what_is_kept(aws: LocalAws, main: Main) -> None:
     assert [each["Name"] for each in aws.client("s3").list_buckets()["Buckets"]] == ["kept-data"]
 
 
+def test_what_is_named_goes_with_its_data(aws: LocalAws, main: Main) -> None:
+    aws.client("s3").put_object(Bucket="kept-data", Key="a", Body=b"a")
+    assert main("teardown", "run", "local", "--yes", "--purge", "kept-data") == 0
+    assert aws.client("s3").list_buckets()["Buckets"] == []
+
+
+def test_a_name_that_is_not_kept_cannot_be_purged(
+    aws: LocalAws, main: Main, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main("teardown", "run", "local", "--yes", "--purge", "other") == 2
+    assert "--purge other: must be one of what is kept" in capsys.readouterr().err
+    assert stacks(aws) == BOTH
+
+
+def test_status_tells_how_the_stacks_are(aws: LocalAws, main: Main, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main("status", "local") == 0
+    assert "stacks: 2 CREATE_COMPLETE" in capsys.readouterr().out
+    assert stacks(aws) == BOTH
+
+
+def test_stop_deletes_no_stack(aws: LocalAws, main: Main) -> None:
+    assert main("stop", "local", "--yes") == 0
+    assert stacks(aws) == BOTH
+
+
 def test_a_run_ends_with_what_is_left(aws: LocalAws, main: Main, capsys: pytest.CaptureFixture[str]) -> None:
     main("teardown", "run", "local", "--yes")
     assert "kept on purpose: of the stack trainyard-local-data" in capsys.readouterr().out
