@@ -20,7 +20,7 @@ SCRIPTS := $(filter-out $(SOURCED),$(SHELL_FILES))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-dev assembly safe-assembly synth diff deploy destroy wheelhouse scp simulate demo local-up local-down test test-unit lint snapshots baseline bench bench-local mutants lock clean
+.PHONY: help setup setup-dev assembly safe-assembly synth diff deploy destroy wheelhouse scp simulate demo local-up local-down test test-unit lint snapshots baseline bench bench-local bench-start mutants lock clean
 
 help: ## this list
 	@$(PYTHON) -c 'import re; [print(f"  make {name:12} {text}") for name, text in re.findall(r"^([a-z-]+):.*?## (.*)$$", open("Makefile").read(), re.M)]'
@@ -126,6 +126,9 @@ baseline: setup-dev ## record the stateful resources as they are now: docs/repla
 
 bench: setup-dev ## synth of prod against an empty app, in one run
 	@$(BIN)/python -m tools.bench
+
+bench-start: setup-dev ## the start of a notebook instance whose programs are slow
+	@$(BIN)/python -m tools.bench_start
 
 bench-local: setup-dev ## deployments of 250 to 2,000 resources to the local AWS
 	@$(BIN)/python -m tools.bench_local

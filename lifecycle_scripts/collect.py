@@ -12,6 +12,8 @@ from trainyard.notebook_lifecycle import Archive, NotebookScripts
 FOLDER = Path(__file__).parent
 JOB = FOLDER / "notebook" / "job"
 SOURCE = re.compile(r"^source ([\w./]+)$", re.MULTILINE)
+LINE_OF_WORDS = re.compile(r"(?<=\n)(?: *#.*\n| *\n)")
+INDENTATION = re.compile(r"^ +", re.MULTILINE)
 
 
 def text(script: Path) -> str:
@@ -24,6 +26,14 @@ def text(script: Path) -> str:
         return text(FOLDER / found[1]).partition("\n")[2].rstrip("\n")
 
     return SOURCE.sub(without_first_line, script.read_text())
+
+
+def short(script: Path) -> str:
+    """A script without its comments and indentation: SageMaker takes few characters.
+
+    So a script that is shortened holds no text whose lines begin with spaces or a hash.
+    """
+    return INDENTATION.sub("", LINE_OF_WORDS.sub("", text(script)))
 
 
 def job() -> bytes:
@@ -45,8 +55,8 @@ def collect(folder: Path) -> Scripts:
     archive.write_bytes(job())
     return Scripts(
         notebook=NotebookScripts(
-            on_create=text(FOLDER / "notebook" / "on_create.sh"),
-            on_start=text(FOLDER / "notebook" / "on_start.sh"),
+            on_create=short(FOLDER / "notebook" / "on_create.sh"),
+            on_start=short(FOLDER / "notebook" / "on_start.sh"),
             job=Archive(str(archive), hashlib.sha256(archive.read_bytes()).hexdigest()),
         ),
         studio_start=text(FOLDER / "studio" / "on_start.sh"),

@@ -166,7 +166,7 @@ class Notebook:
     def run(self, name: str, before: str = "") -> subprocess.CompletedProcess[str]:
         """A lifecycle script as synth makes it, until SageMaker would take it to be at its end."""
         settings = "".join(f"TRAINYARD_{key}='{value}'\n" for key, value in self.settings.items())
-        first, rest = collect.text(SCRIPTS / name).split("\n", 1)
+        first, rest = collect.short(SCRIPTS / name).split("\n", 1)
         return self.bash("-c", f"{first}\n{settings}{before}\n{rest}")
 
     def bash(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:

@@ -22,6 +22,7 @@ from operations.access.values import Platform
 from operations.assembly import stacks_of
 from policies.evaluator import Decision, Request, decide
 from tests.support import Assembly, Json
+from trainyard import notebook_lifecycle
 from trainyard.sagemaker_actions import CONDITION_KEYS, FORBIDDEN, Key
 
 pytestmark = pytest.mark.slow
@@ -400,16 +401,23 @@ def test_an_exception_gives_no_right_and_takes_no_deny_but_that_of_isolation(pro
             assert {sid for sid, _ in lost} == {"WithoutNetworkIsolation"}
 
 
-def test_a_notebook_has_no_right_that_people_of_its_team_lack_but_to_its_own_scripts_and_logs(world: World) -> None:
+def test_a_notebook_has_no_right_that_people_of_its_team_lack_but_to_what_it_brings_them(world: World) -> None:
+    """Its scripts and logs, the repositories of its team, and libraries."""
     notebooks = [each for each in world.roles if each.kind.name == "Notebook"]
     assert notebooks
     for notebook in notebooks:
         for person in world.of_kinds(("Person",), notebook.team):
             more = {action for _, action in _allows(notebook) - _allows(person)}
-            assert more <= {"s3:GetObject", *(f"logs:{each}" for each in LOGGING)}
+            assert more <= {"s3:GetObject", *(f"logs:{each}" for each in LOGGING), *TOOLS}
             assert _denied(person) == _denied(notebook)
 
 
+TOOLS = (
+    *notebook_lifecycle.USE_REPOSITORIES,
+    *notebook_lifecycle.SIGN_IN_TO_LIBRARIES,
+    *notebook_lifecycle.READ_LIBRARIES,
+    *notebook_lifecycle.BEARER_TOKENS,
+)
 LOGGING = ("CreateLogGroup", "CreateLogStream", "DescribeLogStreams", "PutLogEvents")
 
 

@@ -517,7 +517,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     memory = remember(before, look)
     stop, reason = decide(look, memory, options.minutes)
     verb = "stays" if not stop else "would stop" if options.dry_run else "stops"
-    print(f"{verb}: {reason}".encode("ascii", "backslashreplace").decode(), flush=True)
+    moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(look.now))
+    print(f"{moment} {verb}: {reason}".encode("ascii", "backslashreplace").decode(), flush=True)
     if options.dry_run:
         return 0
     file.parent.mkdir(parents=True, exist_ok=True)
