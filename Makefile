@@ -20,7 +20,7 @@ SCRIPTS := $(filter-out $(SOURCED),$(SHELL_FILES))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-dev assembly safe-assembly synth diff deploy destroy wheelhouse scp simulate demo local-up local-down test test-unit lint snapshots baseline bench bench-local bench-start mutants lock clean
+.PHONY: help setup setup-dev assembly safe-assembly synth diff deploy destroy teardown wheelhouse scp simulate demo local-up local-down test test-unit lint snapshots baseline bench bench-local bench-start mutants lock clean
 
 help: ## this list
 	@$(PYTHON) -c 'import re; [print(f"  make {name:12} {text}") for name, text in re.findall(r"^([a-z-]+):.*?## (.*)$$", open("Makefile").read(), re.M)]'
@@ -75,6 +75,9 @@ deploy: safe-assembly ## deploy ENV to its account; refused when data would be l
 destroy: setup ## destroy the stacks of ENV (plain cdk destroy; refused for a protected environment)
 	@$(BIN)/python -m operations check-destroy "$(ENV)"
 	@$(CDK) destroy --all --context environment="$(ENV)"
+
+teardown: setup-dev ## take ENV away, keep what is to be kept, show what is left: docs/teardown.md
+	@$(BIN)/python -m operations teardown run "$(ENV)" $(OPTIONS)
 
 wheelhouse: setup ## bring libraries to the notebooks of TEAM: make wheelhouse TEAM=vision REQUIREMENTS=file
 	@$(BIN)/python -m operations wheelhouse "$(ENV)" "$(TEAM)" "$(REQUIREMENTS)" \

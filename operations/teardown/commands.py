@@ -35,7 +35,7 @@ STATE = ROOT / ".teardown"
 LEFT, HELD, INTERRUPTED = 1, 3, 130
 """Exit codes beside 0 and 2: something failed or is left, somebody else is at it, Ctrl-C."""
 
-WIDTH = 160
+WIDTH = 240
 """Columns of what is no terminal."""
 
 Parser = argparse.ArgumentParser

@@ -111,7 +111,9 @@ class _Schedule:
         while len(self._results) < len(self._work):
             self._start()
             if self._working:
-                for done in wait(self._working, return_when=FIRST_COMPLETED).done:
+                ended = wait(self._working, return_when=FIRST_COMPLETED).done
+                # In the order in which they went on: a set has none that is the same in the next run.
+                for done in [each for each in self._working if each in ended]:
                     self._look_at(done)
             elif self._sleeping:
                 self._clock.sleep(self._sleeping[0][0] - self._clock.now())
