@@ -146,12 +146,7 @@ def _agreed(
                 raise InputError(f"plan: {options.agreed.get('hash')}: something else is there now: {told}")
             console.print(f"not the plan {options.agreed.get('hash')}: {told}", markup=False, highlight=False)
     while not options.yes:
-        try:
-            answer = ask(f"type {options.part or name} to run it: ")
-        except EOFError:
-            raise InputError(f"{name}: nobody is there to be asked: say --yes") from None
-        if answer.strip() != str(options.part or name):
-            raise InputError(f"{name}: not run: the answer was not {options.part or name}")
+        _typed(ask, name, str(options.part or name))
         seen = plan
         inventory, plan = planned(account, journal, options)
         if plan.hash == seen.hash:
@@ -160,6 +155,15 @@ def _agreed(
         for line in show.differences(show.as_json(seen), show.as_json(plan)):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
     return inventory, plan
+
+
+def _typed(ask: Ask, environment: str, name: str) -> None:
+    try:
+        answer = ask(f"type {name} to run it: ")
+    except EOFError:
+        raise InputError(f"{environment}: nobody is there to be asked: say --yes") from None
+    if answer.strip() != name:
+        raise InputError(f"{environment}: not run: the answer was not {name}")
 
 
 def _changes(agreed: Json, plan: Plan, journal: Journal) -> list[str] | None:
@@ -228,8 +232,8 @@ def stop(account: Account, journal: Journal, stages: Sequence[Stage], console: C
     plan = replace(plan, actions=tuple(_among(each, names) for each in actions))
     console.print(show.plan_tree(plan))
     name = account.environment.name
-    if actions and ask and ask(f"type {name} to stop this: ").strip() != name:
-        raise InputError(f"{name}: not run: the answer was not {name}")
+    if actions and ask:
+        _typed(ask, name, name)
     with alone(journal.file):
         return 0 if steps_done(account, journal, inventory, plan, console) else 1
 
