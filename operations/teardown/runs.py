@@ -75,15 +75,22 @@ def _kept(plan: Plan) -> Iterable[Kept]:
         if policy.keeps(kind, each)
     }
     yield from kept.values()
+    going = {
+        (each.stack, each.logical_id)
+        for kind in KINDS
+        for each in plan.things[kind.name]
+        if kind.name in policy.volumes or each.name in policy.purge
+    }
     for stack in plan.scope.stacks:
         for each in stack.resources:
-            if each.kept and each.physical_id not in policy.purge and (each.stack, each.logical_id) not in kept:
-                kept[each.stack, each.logical_id] = Kept(each.physical_id, f"the stack {stack.name} keeps it")
-                yield kept[each.stack, each.logical_id]
+            name = (each.stack, each.logical_id)
+            if each.kept and each.physical_id not in policy.purge and name not in kept.keys() | going:
+                kept[name] = Kept(each.physical_id, f"the stack {stack.name} keeps it")
+                yield kept[name]
     resources = {(each.stack, each.logical_id): each for each in plan.scope.resources}
     for name in sorted(needed_by(plan.scope, [each for each in kept if each[0]])):
         if name in resources and name not in kept:
-            yield Kept(resources[name].physical_id, "something that is kept needs it")
+            yield Kept(resources[name].physical_id, show.NEEDED)
 
 
 def run(account: Account, journal: Journal, options: Options, console: Console, ask: Ask) -> int:
@@ -207,7 +214,10 @@ def verified(account: Account, journal: Journal, policy: Policy) -> list[Left]:
     entries = [*_last_closed(journal), *journal.entries()]
     aws = Aws(account.client, account.environment.region, account.clock, journal)
     scope = account.ask(look(aws, account.environment.name, recorded(entries)))
-    left: list[Left] = account.ask(verify(Inventory(aws, scope), policy, account.environment.tags.project))
+    plans = [each["plan"] for each in entries if "plan" in each]
+    needed = {each["name"] for plan in plans for each in plan["kept"] if each["why"] == show.NEEDED}
+    work = verify(Inventory(aws, scope), policy, account.environment.tags.project, needed)
+    left: list[Left] = account.ask(work)
     return left
 
 

@@ -14,7 +14,7 @@ from rich.tree import Tree
 
 from operations.teardown.inventory import Inventory, Thing
 from operations.teardown.kinds import GONE, KINDS
-from operations.teardown.plan import Action, Plan
+from operations.teardown.plan import Action, Kept, Plan
 from operations.teardown.schedule import Clock, Outcome, Result
 from operations.teardown.scope import Scope
 from operations.teardown.verify import Left, Why
@@ -33,7 +33,10 @@ TYPICAL = (
 )
 """Seconds that a step takes of which no journal tells."""
 
-SPACES = {Why.KEPT: "kept on purpose", Why.WAITING: "goes by itself", Why.ORPHANED: "left behind"}
+NEEDED = "may stay: something that is kept needs it"
+"""Why something is in a plan that CloudFormation deletes if AWS lets it."""
+
+WORDS = {Why.KEPT: "kept on purpose", Why.WAITING: "goes by itself", Why.ORPHANED: "left behind"}
 
 
 def as_json(plan: Plan) -> Json:
@@ -96,9 +99,9 @@ def gib(plan: Plan, action: Action) -> int | None:
     return sum(sizes) if sizes else None
 
 
-def kept(plan: Plan) -> list[Any]:
-    """What stays of a plan, each with its name and why."""
-    return sorted(plan.kept, key=lambda each: each.name)
+def kept(plan: Plan) -> list[Kept]:
+    """What stays of a plan, and after it what may stay."""
+    return sorted(plan.kept, key=lambda each: (each.why == NEEDED, each.name))
 
 
 def endpoint_usd(scope: Scope) -> float | None:
@@ -150,7 +153,7 @@ def left_table(left: Iterable[Left]) -> RenderableType:
     for heading in ("what", "kind", "why", "GiB", "costs money"):
         table.add_column(heading, overflow="fold")
     for each in left:
-        why = f"{SPACES[each.why]}: {each.because}" + (f" until {each.until:%Y-%m-%d}" if each.until else "")
+        why = f"{WORDS[each.why]}: {each.because}" + (f" until {each.until:%Y-%m-%d}" if each.until else "")
         billed = {True: "yes", False: "no", None: "perhaps"}[each.billed]
         table.add_row(*map(Text, (each.name, each.kind, why, str(each.gib or "-"), billed)))
     return table if table.row_count else Text("nothing is left")

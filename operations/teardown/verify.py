@@ -1,7 +1,8 @@
 """What is left of an environment: kept on purpose, waiting for its day, or left behind."""
 
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -65,13 +66,14 @@ def is_clean(left: Iterable[Left]) -> bool:
     return not any(each.why is Why.ORPHANED and each.billed for each in left)
 
 
-def verify(inventory: Inventory, policy: Policy, project: str) -> Waits:
+def verify(inventory: Inventory, policy: Policy, project: str, needed: Iterable[str] = ()) -> Waits:
     """All that is left.
 
     Args:
         inventory: of the environment, with all that earlier runs recorded in its scope.
         policy: what was decided.
         project: the value of its tag Project.
+        needed: what may stay because something needs it that is kept, by the names that CloudFormation has for it.
     """
     scope = inventory.scope
     found = [
@@ -91,11 +93,25 @@ def verify(inventory: Inventory, policy: Policy, project: str) -> Waits:
     known = {part for each in found for part in (each.name, *each.name.split("/"))}
     known |= {part for each in scope.resources for part in (each.physical_id, each.physical_id.rpartition("/")[2])}
     found += yield from _tagged(inventory, project, known)
+    if any(each.why is Why.KEPT for each in found):
+        found = [_of_needed(each, {_parts(name) for name in needed}) for each in found]
     return sorted(found, key=lambda each: (list(Why).index(each.why), each.kind, each.name))
 
 
+def _of_needed(left: Left, needed: set[frozenset[str]]) -> Left:
+    if left.why is not Why.ORPHANED or _parts(left.name) not in needed:
+        return left
+    return replace(left, why=Why.KEPT, because="something that is kept needs it")
+
+
+def _parts(name: str) -> frozenset[str]:
+    """A name without the order of its parts, which CloudFormation and services see otherwise."""
+    return frozenset(re.split(r"[|/]", name))
+
+
 def _of_thing(kind: Kind, thing: Thing, policy: Policy) -> Left:
-    kept = thing.kept or policy.keeps(kind, thing)
+    undecided = kind.name not in policy.volumes and thing.name not in policy.purge
+    kept = policy.keeps(kind, thing) or (thing.kept and undecided)
     because = "asked for" if kept else f"it is {thing.state}" if thing.state else "found by role, domain or tag"
     return Left(
         kind.name, thing.name, Why.KEPT if kept else Why.ORPHANED, because, kind.billed, Inventory.size(kind, thing)

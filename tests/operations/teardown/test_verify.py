@@ -1,7 +1,7 @@
 """What is left of an environment, and whether somebody asked for it."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -39,9 +39,9 @@ class Account:
     def had(self, type_: str, id_: str, *, kept: bool = False) -> None:
         self.gone.append(Resource("trainyard-dev-data", f"R{len(self.gone)}", type_, id_, kept, "CREATE_COMPLETE"))
 
-    def left(self, policy: Policy | None = None) -> list[Left]:
+    def left(self, policy: Policy | None = None, needed: Iterable[str] = ()) -> list[Left]:
         scope = Scope("dev", ACCOUNT, REGION, "aws", self.stacks, tuple(self.gone))
-        work = verify(Inventory(self.aws, scope), policy or Policy({}), "Trainyard")
+        work = verify(Inventory(self.aws, scope), policy or Policy({}), "Trainyard", needed)
         try:
             while True:
                 self.local.clock.sleep(next(work))
@@ -204,6 +204,36 @@ def test_what_somebody_made_and_nobody_deleted_is_left_behind(account: Account) 
 def test_what_is_kept_by_decision_is_kept_on_purpose(account: Account) -> None:
     notebook(account)
     assert [each.why for each in account.left(Policy({"notebook instances": Volumes.KEEP}))] == [Why.KEPT]
+
+
+def kept_notebook(account: Account) -> str:
+    name = notebook(account)
+    account.had("AWS::SageMaker::NotebookInstance", name, kept=True)
+    return name
+
+
+def test_what_a_stack_keeps_is_kept_unless_somebody_decided_otherwise(account: Account) -> None:
+    kept_notebook(account)
+    assert [each.why for each in account.left()] == [Why.KEPT]
+
+
+@pytest.mark.parametrize(
+    "policy", [Policy({"notebook instances": Volumes.DISCARD}), Policy({}, frozenset({"nb"}))], ids=["discard", "purge"]
+)
+def test_what_was_to_go_and_is_there_is_left_behind(account: Account, policy: Policy) -> None:
+    kept_notebook(account)
+    assert [each.why for each in account.left(policy)] == [Why.ORPHANED]
+
+
+def test_what_something_kept_needs_is_kept(account: Account) -> None:
+    kept_notebook(account)
+    account.had("AWS::S3::Bucket", account.bucket("needed"))
+    assert {each.name: each.why for each in account.left(needed=["needed"])} == {"nb": Why.KEPT, "needed": Why.KEPT}
+
+
+def test_where_nothing_is_kept_nothing_is_needed(account: Account) -> None:
+    account.had("AWS::S3::Bucket", account.bucket("needed"))
+    assert [each.why for each in account.left(needed=["needed"])] == [Why.ORPHANED]
 
 
 def test_something_free_makes_nothing_unclean() -> None:
