@@ -632,7 +632,7 @@ def test_what_becomes_of_volumes_can_be_chosen(base: str, volumes: Json) -> None
 
 
 def test_what_becomes_of_volumes_need_not_be_chosen() -> None:
-    assert parse(text_of("dev", {}), "dev.yaml").teardown.model_dump(exclude_none=True) == {}
+    assert parse(text_of("dev", {"teardown": None}), "dev.yaml").teardown.model_dump(exclude_none=True) == {}
 
 
 def test_prod_is_the_strict_one() -> None:
