@@ -14,7 +14,6 @@ from botocore.exceptions import ClientError
 from operations.teardown.aws import Aws, code_of
 from operations.teardown.inventory import Inventory
 from operations.teardown.policy import Policy
-from operations.teardown.refusals import telling
 from operations.teardown.schedule import StepError, Waits
 from operations.teardown.scope import Json, Scope
 from operations.teardown.stages import INTAKE, Stage, Things, Told
@@ -40,7 +39,7 @@ SETTLES = 15.0
 
 def stage() -> Stage:
     """The stage before all others."""
-    return telling(Stage(INTAKE, frozenset(), _finds, _work))
+    return Stage(INTAKE, frozenset(), _finds, _work)
 
 
 def reopen(aws: Aws, scope: Scope, told: Told) -> Waits:

@@ -246,7 +246,12 @@ _STUDIO = (
         state="NotebookInstanceStatus",
         verbs=(
             Verb("stop", "stop_notebook_instance", _states("InService"), _states("Stopped", "Failed", GONE)),
-            Verb("delete", "delete_notebook_instance", _states("Stopped", "Failed")),
+            Verb(
+                "delete",
+                "delete_notebook_instance",
+                _states("Stopped", "Failed"),
+                after=("notebook volumes.back_up",),
+            ),
         ),
         types=("AWS::SageMaker::NotebookInstance",),
         missing=(("ValidationException", "RecordNotFound"),),

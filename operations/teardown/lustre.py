@@ -18,7 +18,6 @@ from operations.teardown.inventory import Inventory
 from operations.teardown.journal import Journal
 from operations.teardown.kinds import KINDS
 from operations.teardown.policy import Policy
-from operations.teardown.refusals import telling
 from operations.teardown.schedule import StepError, Waits
 from operations.teardown.scope import Json, Scope
 from operations.teardown.several import several
@@ -56,7 +55,7 @@ def stage(journal: Journal) -> Stage:
         aws = inventory.aws
         yield from several((_Export(aws, journal, each, told).run() for each in systems if each.to_do), aws.clock)
 
-    return telling(Stage(EXPORT, frozenset({*writers, "apps.delete", BACK_UP}), finds, work))
+    return Stage(EXPORT, frozenset({*writers, "apps.delete", BACK_UP}), finds, work)
 
 
 def blockers(inventory: Inventory, journal: Journal, *, discard_unexported: bool) -> Waits:

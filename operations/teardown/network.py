@@ -15,7 +15,6 @@ from botocore.exceptions import ClientError
 from operations.teardown.aws import Aws, code_of
 from operations.teardown.inventory import Inventory
 from operations.teardown.policy import Policy
-from operations.teardown.refusals import telling
 from operations.teardown.schedule import StepError, Waits
 from operations.teardown.scope import Json, Scope
 from operations.teardown.stacks import users
@@ -47,7 +46,7 @@ def stage(scope: Scope) -> Stage:
         staying |= with_vpc
         with_vpc = {name for name, others in using.items() if others & staying}
     after = frozenset(f"stack.{stack.name}" for stack in scope.stacks if stack.name not in staying)
-    return telling(Stage(SWEEP, after, _finds, _work))
+    return Stage(SWEEP, after, _finds, _work)
 
 
 VPC = "AWS::EC2::VPC"

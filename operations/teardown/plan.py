@@ -9,6 +9,7 @@ from functools import partial
 from operations.teardown.inventory import Inventory, Thing
 from operations.teardown.kinds import KINDS
 from operations.teardown.policy import Policy
+from operations.teardown.refusals import telling
 from operations.teardown.schedule import Step, Waits
 from operations.teardown.scope import Scope
 from operations.teardown.stages import Stage, Things, of_kinds, of_stacks
@@ -91,7 +92,7 @@ def make(inventory: Inventory, policy: Policy, others: Sequence[Stage], blockers
     drains = [*of_kinds(), *others]
     # What is purged once a stack is gone is nothing that a stack waits for.
     before = [stage.name for stage in drains if not any(name.startswith("stack.") for name in stage.after)]
-    stages = {stage.name: stage for stage in (*drains, *of_stacks(inventory.scope, before))}
+    stages = {stage.name: telling(stage) for stage in (*drains, *of_stacks(inventory.scope, before))}
     found = {}
     for stage in stages.values():
         found[stage.name] = yield from stage.finds(inventory, things, policy)

@@ -33,15 +33,14 @@ class Policy:
     unprotect: bool = False
 
     def does(self, kind: Kind, verb: Verb, thing: Thing) -> bool:
-        """Whether ``verb`` is done to a thing. What is in a stack goes with it; nothing is deleted that is kept."""
+        """Whether ``verb`` is done to a thing.
+
+        What is in a stack goes with it, unless the stack would keep it; nothing is deleted that is kept.
+        """
         if verb.name != "delete":
             return True
-        if kind.data:
-            return thing.name in self.purge
-        return not thing.stack and self.volumes.get(kind.name) is not Volumes.KEEP
+        return not self.keeps(kind, thing) and (not thing.stack or thing.kept)
 
     def keeps(self, kind: Kind, thing: Thing) -> bool:
         """Whether a thing is there when the run is over."""
-        if kind.data:
-            return thing.name not in self.purge
-        return self.volumes.get(kind.name) is Volumes.KEEP
+        return thing.name not in self.purge and (kind.data or self.volumes.get(kind.name) is Volumes.KEEP)

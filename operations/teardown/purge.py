@@ -18,7 +18,6 @@ from operations.teardown.inventory import Inventory, Thing
 from operations.teardown.kinds import KINDS
 from operations.teardown.network import home_file_systems, remove_mount_targets
 from operations.teardown.policy import Policy
-from operations.teardown.refusals import telling
 from operations.teardown.schedule import StepError, Waits
 from operations.teardown.scope import Json
 from operations.teardown.stages import EXPORT, INTAKE, SWEEP, Stage, Things, Told
@@ -79,13 +78,11 @@ def stages(inventory: Inventory, policy: Policy) -> Waits:
     purged = {name: choices[name] for name in sorted(policy.purge & choices.keys())}
     data = {_name(name) for name, (type_, _) in purged.items() if type_ != KEY}
     return [
-        telling(
-            Stage(
-                _name(name),
-                frozenset(stacks | (data if type_ == KEY else set()) if kept else drains),
-                partial(_finds, type_, name),
-                partial(_work, type_, name),
-            )
+        Stage(
+            _name(name),
+            frozenset(stacks | (data if type_ == KEY else set()) if kept else drains),
+            partial(_finds, type_, name),
+            partial(_work, type_, name),
         )
         for name, (type_, kept) in purged.items()
     ]

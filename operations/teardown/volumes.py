@@ -15,7 +15,6 @@ from operations.teardown.inventory import Inventory, Thing
 from operations.teardown.journal import Journal
 from operations.teardown.kinds import KINDS
 from operations.teardown.policy import Policy, Volumes
-from operations.teardown.refusals import telling
 from operations.teardown.schedule import StepError, Waits
 from operations.teardown.scope import Json
 from operations.teardown.several import several
@@ -60,7 +59,7 @@ def stage(journal: Journal) -> Stage:
         backups = (_back_up(inventory.aws, journal, each, told) for each in to_do(things, policy))
         yield from several(backups, inventory.aws.clock)
 
-    return telling(Stage(BACK_UP, frozenset({INTAKE, f"{NOTEBOOKS}.stop"}), finds, work))
+    return Stage(BACK_UP, frozenset({INTAKE, f"{NOTEBOOKS}.stop"}), finds, work)
 
 
 def blockers(inventory: Inventory, things: Things, policy: Policy) -> Waits:
