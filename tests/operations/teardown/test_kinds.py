@@ -17,6 +17,7 @@ from operations.teardown.aws import READS
 from operations.teardown.inventory import Inventory
 from operations.teardown.kinds import GONE, KINDS, OF_NAME, PAGE, THERE, Kind, Verb
 from operations.teardown.scope import Resource, Scope
+from operations.teardown.volumes import BACK_UP
 from tests.operations.teardown.account import TEAM, Account, account, leftovers, other_assembly
 from tests.support import Assembly, Json
 
@@ -234,7 +235,7 @@ def test_what_a_bulk_says_is_in_its_answer(kind: Kind) -> None:
 
 
 def test_verbs_wait_for_verbs_that_there_are() -> None:
-    names = {f"{kind.name}.{verb.name}" for kind, verb in VERBS}
+    names = {BACK_UP, *(f"{kind.name}.{verb.name}" for kind, verb in VERBS)}
     assert {each for _, verb in VERBS for each in verb.after} <= names
 
 
@@ -243,7 +244,7 @@ def test_no_verb_waits_for_itself() -> None:
     for kind in KINDS:
         for first, second in zip(kind.verbs, kind.verbs[1:], strict=False):
             after[f"{kind.name}.{second.name}"].add(f"{kind.name}.{first.name}")
-    assert set(TopologicalSorter(after).static_order()) == set(after)
+    assert set(TopologicalSorter(after).static_order()) >= set(after)
 
 
 @pytest.mark.parametrize(
