@@ -43,4 +43,7 @@ class Policy:
 
     def keeps(self, kind: Kind, thing: Thing) -> bool:
         """Whether a thing is there when the run is over."""
-        return thing.name not in self.purge and (kind.data or self.volumes.get(kind.name) is Volumes.KEEP)
+        if thing.name in self.purge:
+            return False
+        decided = self.volumes.get(kind.name)
+        return kind.data or decided is Volumes.KEEP or (decided is None and thing.kept)

@@ -1,0 +1,48 @@
+"""What somebody decided, and what stays when nobody did."""
+
+import pytest
+
+from operations.teardown.inventory import Thing
+from operations.teardown.kinds import OF_NAME
+from operations.teardown.policy import Policy, Volumes
+
+NOTEBOOKS = "notebook instances"
+
+
+def deleted(policy: Policy, kind: str, *, stack: str = "", kept: bool = False) -> bool:
+    """Whether a thing called a is deleted by the verb of its kind."""
+    verb = next(each for each in OF_NAME[kind].verbs if each.name == "delete")
+    return policy.does(OF_NAME[kind], verb, Thing(kind, (("Name", "a"),), "InService", stack, kept=kept))
+
+
+def test_what_somebody_made_is_deleted() -> None:
+    assert deleted(Policy({}), "endpoints")
+
+
+def test_what_is_in_a_stack_goes_with_it() -> None:
+    assert not deleted(Policy({}), NOTEBOOKS, stack="team")
+
+
+@pytest.mark.parametrize("kind", ["MLflow apps", NOTEBOOKS, "spaces"])
+def test_what_a_stack_keeps_is_not_deleted_unless_somebody_decided_it(kind: str) -> None:
+    assert not deleted(Policy({}), kind, stack="studio", kept=True)
+
+
+def test_what_a_stack_keeps_is_deleted_by_decision() -> None:
+    assert deleted(Policy({NOTEBOOKS: Volumes.DISCARD}), NOTEBOOKS, stack="team", kept=True)
+
+
+def test_a_decision_about_volumes_is_none_about_other_things() -> None:
+    assert not deleted(Policy({NOTEBOOKS: Volumes.DISCARD}), "MLflow apps", stack="studio", kept=True)
+
+
+def test_what_a_stack_keeps_is_deleted_by_name() -> None:
+    assert deleted(Policy({}, frozenset({"a"})), "MLflow apps", stack="studio", kept=True)
+
+
+def test_data_is_kept() -> None:
+    assert not deleted(Policy({}), "feature groups")
+
+
+def test_data_is_deleted_by_name() -> None:
+    assert deleted(Policy({}, frozenset({"a"})), "feature groups")
