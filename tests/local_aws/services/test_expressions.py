@@ -31,6 +31,11 @@ FILLED = [
     ("{length(uuid())}", 36),
     ("{where([record], 'Name', 'desk')[].Name}", ["desk"]),
     ("{having([record], 'Paths', '/a')[].Name}", ["desk"]),
+    ("{among([record], 'Name', ['desk', 'bed'])[].Name}", ["desk"]),
+    ("{among([record], 'Name', null)}", []),
+    ("{by_arn([{q: 'desk'}, {q: 'bed'}], 'q', [{n: 'desk', a: 'arn'}], 'n', 'a')}", [{"q": "arn"}, {"q": "bed"}]),
+    ("{by_arn(null, 'q', `[]`, 'n', 'a')}", None),
+    ("{arn_of('r', '1', 'model', 'My/Model')}", "arn:aws:sagemaker:r:1:model/model"),
 ]
 
 

@@ -50,6 +50,15 @@ WRONG = {
         "{does: delete,",
         "{does: delete, calls: [{call: ec2.DeleteMoon}],",
     ),
+    "sagemaker: Image: CreateImage: botocore knows no ec2.MakeMoon": ("10, CREATED]", "10, {call: ec2.MakeMoon}]"),
+    "sagemaker: Image: DescribeImage: ImageStatus is never MADE": (
+        "DescribeImage: show",
+        "DescribeImage: {does: show, passes: [MADE]}",
+    ),
+    "sagemaker: Image: ListImages: botocore knows no Color": (
+        "as: Images}",
+        "as: Images, having: {Color: red}}",
+    ),
     "sagemaker: Image: DeleteImage: botocore knows no Moon": (
         "{does: delete,",
         "{does: delete, calls: [{call: ec2.DeleteSubnet, with: {Moon: 1}}],",
@@ -103,3 +112,8 @@ def test_every_row_says_what_it_rests_on_or_rests_on_the_model() -> None:
         "ImageVersion",
         "ResolverQueryLogConfigAssociation",
     }
+
+
+def test_a_record_of_two_files_is_refused() -> None:
+    with pytest.raises(TableError, match="sagemaker: Image is there twice"):
+        checked(TABLE, "Image: {}")
