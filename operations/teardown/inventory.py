@@ -9,7 +9,7 @@ import jmespath  # type: ignore[import-untyped]
 from botocore.exceptions import ClientError
 
 from operations.teardown.aws import Aws, code_of, message_of
-from operations.teardown.kinds import OF_NAME, PAGE, THERE, Kind
+from operations.teardown.kinds import KINDS, OF_NAME, PAGE, THERE, Kind
 from operations.teardown.schedule import StepError, Waits
 from operations.teardown.scope import Json, Resource, Scope
 from operations.teardown.together import together
@@ -79,6 +79,11 @@ class Inventory:
             return (yield from self._things(kind))
         except ClientError as error:
             raise StepError(f"{kind.name}: cannot be listed: {code_of(error)}: {message_of(error)}") from None
+
+    def all(self) -> Waits:
+        """Name of a kind to its things, as ``things`` gives them."""
+        found = yield from together([self.things(kind) for kind in KINDS], self.aws.clock)
+        return dict(zip((kind.name for kind in KINDS), found, strict=True))
 
     @staticmethod
     def size(kind: Kind, thing: Thing) -> int | None:

@@ -6,8 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from operations.teardown.inventory import Inventory, Thing
-from operations.teardown.kinds import KINDS
+from operations.teardown.inventory import Inventory
 from operations.teardown.policy import Policy
 from operations.teardown.refusals import telling
 from operations.teardown.schedule import Step, Waits
@@ -86,9 +85,7 @@ def make(inventory: Inventory, policy: Policy, others: Sequence[Stage], blockers
         others: the stages beside the verbs of kinds and the deletion of stacks.
         blockers: what speaks against it already.
     """
-    things: dict[str, list[Thing]] = {}
-    for kind in KINDS:
-        things[kind.name] = yield from inventory.things(kind)
+    things = yield from inventory.all()
     drains = [*of_kinds(), *others]
     # What is purged once a stack is gone is nothing that a stack waits for.
     before = [stage.name for stage in drains if not any(name.startswith("stack.") for name in stage.after)]

@@ -86,10 +86,13 @@ def _of_stack(stack: Stack, after: frozenset[str]) -> Stage:
         return [stack.name]
 
     def work(inventory: Inventory, policy: Policy, told: Told) -> Waits:
-        kept: set[tuple[str, str]] = set()
-        for kind in KINDS:
-            things = yield from inventory.things(kind)
-            kept |= {(each.stack, each.logical_id) for each in things if each.stack and policy.keeps(kind, each)}
+        there = yield from inventory.all()
+        kept = {
+            (each.stack, each.logical_id)
+            for kind in KINDS
+            for each in there[kind.name]
+            if each.stack and policy.keeps(kind, each)
+        }
         may_stay = {logical_id for name, logical_id in needed_by(inventory.scope, kept) if name == stack.name}
         yield from remove(inventory.aws, stack, may_stay, told)
 
