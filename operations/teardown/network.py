@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 
 from operations.teardown.aws import Aws, code_of
 from operations.teardown.inventory import Inventory
+from operations.teardown.kinds import KINDS
 from operations.teardown.policy import Policy
 from operations.teardown.schedule import StepError, Waits
 from operations.teardown.scope import Json, Scope
@@ -62,9 +63,16 @@ def _finds(inventory: Inventory, _things: Things, _policy: Policy) -> Waits:
     return list(there)
 
 
-def _work(inventory: Inventory, _policy: Policy, told: Told) -> Waits:
-    for vpc in (yield from _finds(inventory, {}, _policy)):
-        yield from _Sweep(inventory.aws, inventory.scope, vpc, told).run()
+def _work(inventory: Inventory, policy: Policy, told: Told) -> Waits:
+    there = yield from inventory.all()
+    kept = {
+        str(interface)
+        for kind in KINDS
+        for each in there[kind.name]
+        if policy.keeps(kind, each) and (interface := each.told.get("NetworkInterfaceId"))
+    }
+    for vpc in (yield from _finds(inventory, {}, policy)):
+        yield from _Sweep(inventory.aws, inventory.scope, vpc, kept, told).run()
 
 
 def home_file_systems(aws: Aws, scope: Scope) -> Waits:
@@ -111,8 +119,8 @@ def attempt(aws: Aws, service: str, operation: str, **arguments: Any) -> Waits:
 
 
 class _Sweep:
-    def __init__(self, aws: Aws, scope: Scope, vpc: str, told: Told) -> None:
-        self._aws, self._scope, self._vpc, self._told = aws, scope, vpc, told
+    def __init__(self, aws: Aws, scope: Scope, vpc: str, kept: set[str], told: Told) -> None:
+        self._aws, self._scope, self._vpc, self._kept, self._told = aws, scope, vpc, kept, told
         domains = scope.ids("AWS::SageMaker::Domain")
         self._groups = [name.format(domain) for domain in domains for name in NFS_GROUPS]
         self._groups.append(f"GuardDutyManagedSecurityGroup-{vpc}")
@@ -156,8 +164,8 @@ class _Sweep:
         return left
 
     def _interfaces(self, endpoints: Iterable[Json]) -> Waits:
-        """Interfaces but those of endpoints in stacks, which go with their stack."""
-        staying = {
+        """Interfaces but those of endpoints in stacks, which go with their stack, and of things that are kept."""
+        staying = self._kept | {
             interface
             for each in endpoints
             if each["VpcEndpointId"] in self._endpoints

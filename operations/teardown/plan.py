@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from functools import partial
 
 from operations.teardown.inventory import Inventory
+from operations.teardown.kinds import KINDS
 from operations.teardown.policy import Policy
 from operations.teardown.refusals import telling
 from operations.teardown.schedule import Step, Waits
 from operations.teardown.scope import Scope
+from operations.teardown.stacks import needed_by
 from operations.teardown.stages import Stage, Things, of_kinds, of_stacks
 
 
@@ -46,6 +48,7 @@ class Plan:
         policy: what was decided.
         things: what there is.
         actions: what is done, in an order in which it could be done.
+        needed: stack and logical id of what things need that are kept.
         kept: what stays.
         blockers: why it cannot be run as it is.
     """
@@ -54,6 +57,7 @@ class Plan:
     policy: Policy
     things: Things
     actions: tuple[Action, ...]
+    needed: frozenset[tuple[str, str]]
     kept: tuple[Kept, ...]
     blockers: tuple[str, ...]
 
@@ -86,10 +90,18 @@ def make(inventory: Inventory, policy: Policy, others: Sequence[Stage], blockers
         blockers: what speaks against it already.
     """
     things = yield from inventory.all()
+    kept = {
+        (each.stack, each.logical_id)
+        for kind in KINDS
+        for each in things[kind.name]
+        if each.stack and policy.keeps(kind, each)
+    }
+    needed = needed_by(inventory.scope, kept)
+    needed |= {(each.stack, each.logical_id) for each in inventory.scope.resources if each.needed}
     drains = [*of_kinds(), *others]
     # What is purged once a stack is gone is nothing that a stack waits for.
     before = [stage.name for stage in drains if not any(name.startswith("stack.") for name in stage.after)]
-    stages = {stage.name: telling(stage) for stage in (*drains, *of_stacks(inventory.scope, before))}
+    stages = {stage.name: telling(stage) for stage in (*drains, *of_stacks(inventory.scope, before, needed))}
     found = {}
     for stage in stages.values():
         found[stage.name] = yield from stage.finds(inventory, things, policy)
@@ -98,7 +110,7 @@ def make(inventory: Inventory, policy: Policy, others: Sequence[Stage], blockers
         for stage in stages.values()
         if found[stage.name]
     )
-    return Plan(inventory.scope, policy, things, actions, (), tuple(blockers))
+    return Plan(inventory.scope, policy, things, actions, frozenset(needed), (), tuple(blockers))
 
 
 def _before(stage: Stage, stages: Mapping[str, Stage], present: Collection[str]) -> frozenset[str]:

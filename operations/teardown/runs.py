@@ -24,7 +24,6 @@ from operations.teardown.policy import Policy
 from operations.teardown.schedule import Outcome, Result, Step, StepError, Waits
 from operations.teardown.schedule import run as run_steps
 from operations.teardown.scope import look
-from operations.teardown.stacks import needed_by
 from operations.teardown.stages import Stage
 from operations.teardown.verify import Left, is_clean, verify
 
@@ -88,7 +87,7 @@ def _kept(plan: Plan) -> Iterable[Kept]:
                 kept[name] = Kept(each.physical_id, f"the stack {stack.name} keeps it")
                 yield kept[name]
     resources = {(each.stack, each.logical_id): each for each in plan.scope.resources}
-    for name in sorted(needed_by(plan.scope, [each for each in kept if each[0]])):
+    for name in sorted(plan.needed):
         if name in resources and name not in kept:
             yield Kept(resources[name].physical_id, show.NEEDED)
 
@@ -117,7 +116,12 @@ def run(account: Account, journal: Journal, options: Options, console: Console, 
         journal.write(run=run_id, by=account.caller, plan=show.as_json(plan))
         account.ask(lock.take(account.now(), earlier, over=options.take_over))
         try:
-            journal.write(resources=[asdict(each) for each in inventory.scope.resources])
+            journal.write(
+                resources=[
+                    asdict(replace(each, needed=(each.stack, each.logical_id) in plan.needed))
+                    for each in inventory.scope.resources
+                ]
+            )
             done = steps_done(account, journal, inventory, plan, console)
             clean = _proved(account, journal, options, console) if not options.part else True
         finally:

@@ -1,6 +1,6 @@
 """What an environment is: its stacks, what is in them, and by what everything else that belongs to it is known."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -26,6 +26,7 @@ class Resource:
         physical_id: what its service calls it.
         kept: whether it stays when its stack is deleted.
         status: what CloudFormation says of it.
+        needed: whether an earlier run found that something needs it that is kept, in a stack that may be gone now.
     """
 
     stack: str
@@ -34,6 +35,7 @@ class Resource:
     physical_id: str
     kept: bool
     status: str
+    needed: bool = False
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,8 @@ def look(aws: Aws, environment: str, recorded: Iterable[Json] = ()) -> Waits:
         environment: the environment's name.
         recorded: resources of earlier runs, as ``Resource`` has them.
     """
+    before = {(each["stack"], each["logical_id"]): Resource(**each) for each in recorded}
+    needed = {name for name, each in before.items() if each.needed}
     identity = yield from aws.call("sts", "get_caller_identity")
     partition, account = identity["Arn"].split(":")[1], identity["Account"]
     listed = yield from aws.pages("cloudformation", "describe_stacks", "Stacks[]")
@@ -114,20 +118,19 @@ def look(aws: Aws, environment: str, recorded: Iterable[Json] = ()) -> Waits:
     for each in listed:
         tags = {tag["Key"]: tag["Value"] for tag in each.get("Tags", ())}
         if each["StackName"].startswith(f"trainyard-{environment}-") and tags.get("Environment") == environment:
-            stacks.append((yield from _stack(aws, each)))
+            stacks.append((yield from _stack(aws, each, needed)))
     there = {(each.stack, each.logical_id) for stack in stacks for each in stack.resources}
-    gone = [Resource(**each) for each in recorded]
     return Scope(
         environment=environment,
         account=account,
         region=aws.region,
         partition=partition,
         stacks=tuple(stacks),
-        gone=tuple(each for each in gone if (each.stack, each.logical_id) not in there),
+        gone=tuple(each for name, each in before.items() if name not in there),
     )
 
 
-def _stack(aws: Aws, described: Json) -> Waits:
+def _stack(aws: Aws, described: Json, needed: Collection[tuple[str, str]]) -> Waits:
     name = described["StackId"]
     try:
         template = (yield from aws.call("cloudformation", "get_template", StackName=name))["TemplateBody"]
@@ -146,6 +149,7 @@ def _stack(aws: Aws, described: Json) -> Waits:
             physical_id=each.get("PhysicalResourceId", ""),
             kept=given.get(each["LogicalResourceId"], {}).get("DeletionPolicy") in KEEPING,
             status=each["ResourceStatus"],
+            needed=(described["StackName"], each["LogicalResourceId"]) in needed,
         )
         for each in summaries
         if each["ResourceStatus"] != "DELETE_COMPLETE"

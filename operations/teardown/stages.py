@@ -1,6 +1,6 @@
 """Everything that can be done in a teardown, and what comes before what."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from operations.teardown.drain import drain
@@ -9,7 +9,7 @@ from operations.teardown.kinds import KINDS, Kind, Verb
 from operations.teardown.policy import Policy
 from operations.teardown.schedule import Waits
 from operations.teardown.scope import Scope, Stack
-from operations.teardown.stacks import needed_by, remove, users
+from operations.teardown.stacks import remove, users
 
 Told = Callable[[str, str], None]
 """Called with the name of a thing and what it is now."""
@@ -60,12 +60,13 @@ def _of_verb(kind: Kind, verb: Verb, after: frozenset[str]) -> Stage:
     return Stage(f"{kind.name}.{verb.name}", after, finds, work)
 
 
-def of_stacks(scope: Scope, drained: Iterable[str]) -> list[Stage]:
+def of_stacks(scope: Scope, drained: Iterable[str], needed: Collection[tuple[str, str]]) -> list[Stage]:
     """The deletion of every stack, after those that use its exports, and once nothing in it runs.
 
     Args:
         scope: the environment.
         drained: the names of the stages by which things end that run or that people made.
+        needed: stack and logical id of what kept things need.
     """
     others = frozenset(drained) - {EXPORT, SWEEP}
     before = users(scope)
@@ -76,24 +77,18 @@ def of_stacks(scope: Scope, drained: Iterable[str]) -> list[Stage]:
         # The others need not wait for the export, which takes hours.
         after |= {EXPORT} if "AWS::FSx::FileSystem" in types else set()
         after |= {SWEEP} if "AWS::EC2::VPC" in types else set()
-        stages.append(_of_stack(stack, after))
+        stages.append(
+            _of_stack(stack, after, frozenset(logical_id for name, logical_id in needed if name == stack.name))
+        )
     return stages
 
 
-def _of_stack(stack: Stack, after: frozenset[str]) -> Stage:
+def _of_stack(stack: Stack, after: frozenset[str], may_stay: frozenset[str]) -> Stage:
     def finds(_inventory: Inventory, _things: Things, _policy: Policy) -> Waits:
         yield from ()
         return [stack.name]
 
-    def work(inventory: Inventory, policy: Policy, told: Told) -> Waits:
-        there = yield from inventory.all()
-        kept = {
-            (each.stack, each.logical_id)
-            for kind in KINDS
-            for each in there[kind.name]
-            if each.stack and policy.keeps(kind, each)
-        }
-        may_stay = {logical_id for name, logical_id in needed_by(inventory.scope, kept) if name == stack.name}
-        yield from remove(inventory.aws, stack, may_stay, told)
+    def work(inventory: Inventory, _policy: Policy, told: Told) -> Waits:
+        return remove(inventory.aws, stack, may_stay, told)
 
     return Stage(f"stack.{stack.name}", after, finds, work)

@@ -53,7 +53,7 @@ def plan(
     for thing in things or ():
         by_kind.setdefault(thing.kind, []).append(thing)
     scope = Scope("dev", "222222222222", "eu-west-1", "aws", stacks)
-    return Plan(scope, Policy({}), by_kind, actions, kept, blockers)
+    return Plan(scope, Policy({}), by_kind, actions, frozenset(), kept, blockers)
 
 
 THREE: Steps = {
