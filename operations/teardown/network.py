@@ -64,15 +64,19 @@ def _finds(inventory: Inventory, _things: Things, _policy: Policy) -> Waits:
 
 
 def _work(inventory: Inventory, policy: Policy, told: Told) -> Waits:
-    there = yield from inventory.all()
-    kept = {
-        str(interface)
-        for kind in KINDS
-        for each in there[kind.name]
-        if policy.keeps(kind, each) and (interface := each.told.get("NetworkInterfaceId"))
-    }
+    kept = interfaces_of_kept((yield from inventory.all()), policy)
     for vpc in (yield from _finds(inventory, {}, policy)):
         yield from _Sweep(inventory.aws, inventory.scope, vpc, kept, told).run()
+
+
+def interfaces_of_kept(things: Things, policy: Policy) -> set[str]:
+    """Ids of the network interfaces of what is kept: a notebook instance has its own while it is stopped."""
+    return {
+        str(interface)
+        for kind in KINDS
+        for each in things[kind.name]
+        if policy.keeps(kind, each) and (interface := each.told.get("NetworkInterfaceId"))
+    }
 
 
 def home_file_systems(aws: Aws, scope: Scope) -> Waits:

@@ -11,6 +11,7 @@ import jmespath  # type: ignore[import-untyped]
 
 from operations.teardown.inventory import Inventory, Thing
 from operations.teardown.kinds import KINDS, Kind
+from operations.teardown.network import interfaces_of_kept
 from operations.teardown.places import PLACES, RECORDS, Place, look_at, place_of
 from operations.teardown.policy import Policy
 from operations.teardown.schedule import Waits
@@ -81,11 +82,8 @@ def verify(inventory: Inventory, policy: Policy, project: str, needed: Iterable[
         for stack in scope.stacks
         if stack.status != "REVIEW_IN_PROGRESS" or stack.resources
     ]
-    things: list[Left] = []
-    for kind in KINDS:
-        there = yield from inventory.things(kind)
-        things += [_of_thing(kind, each, policy) for each in there]
-    found += things
+    there = yield from inventory.all()
+    found += [_of_thing(kind, each, policy) for kind in KINDS for each in there[kind.name]]
     found += yield from _of_stacks(inventory, policy)
     found += yield from _of_domains(inventory, policy)
     found += yield from _of_networks(inventory)
@@ -94,7 +92,8 @@ def verify(inventory: Inventory, policy: Policy, project: str, needed: Iterable[
     known |= {part for each in scope.resources for part in (each.physical_id, each.physical_id.rpartition("/")[2])}
     found += yield from _tagged(inventory, project, known)
     if any(each.why is Why.KEPT for each in found):
-        found = [_of_needed(each, {_parts(name) for name in needed}) for each in found]
+        names = {_parts(name) for name in (*needed, *interfaces_of_kept(there, policy))}
+        found = [_of_needed(each, names) for each in found]
     return sorted(found, key=lambda each: (list(Why).index(each.why), each.kind, each.name))
 
 
