@@ -95,7 +95,7 @@ ifeq ($(MAKECMDGOALS),demo)
 STARTED := $(shell $(PYTHON) -c "import time; print(time.time())")
 endif
 
-demo: setup-dev ## deploy the environment local to an AWS on this machine, show it, destroy it
+demo: setup-dev ## deploy the environment local to an AWS on this machine, show it, work there, tear it down
 	@$(BIN)/python -m operations local demo --set-up-since "$(STARTED)"
 
 local-up: setup-dev ## start an AWS on this machine and leave it running

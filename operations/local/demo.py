@@ -1,4 +1,4 @@
-"""The whole platform deployed, shown and destroyed."""
+"""The whole platform deployed, shown, used and torn down."""
 
 import os
 import shutil
@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
 from environments.loading import ROOT
+from local_aws.clock import FAST
 from operations.assembly import StackTemplate, stacks_of
 from operations.errors import InputError
 from operations.local.cdk_cli import CdkCli, CdkError
@@ -25,6 +26,12 @@ from operations.local.server import Process, Server, last_lines
 from operations.local.settings import NOWHERE, without_aws
 from operations.local.show import show
 from operations.local.target import Target
+from operations.local.work import work
+from operations.teardown import runs
+from operations.teardown.connect import WallClock, connect
+from operations.teardown.journal import Journal
+from operations.teardown.options import Options
+from operations.teardown.policy import decided
 
 AT_ONCE = "4"
 """Stacks that the CLI deploys or destroys at a time."""
@@ -89,10 +96,25 @@ class Demo:
                 there = things(client, environment.account)
                 show(self._console, client, there - before)
                 kept = retained(client, stacks_of(self._assembly))
-            with self._told("destroy"):
-                cdk("destroy", "--all", *self._options(), "--force")
+            with self._told("work"):
+                for line in work(client, environment):
+                    self._console.print(f"  {line}", highlight=False)
+            with self._told("teardown"):
+                self._tear_down()
             with self._told("verify"):
                 verify(self._console, things(client, environment.account) - before, kept, waiting_keys(client))
+
+    def _tear_down(self) -> None:
+        """As `python -m operations teardown run` does it, with a clock as fast as that of our server."""
+        environment = self._target.environment
+        account = connect(environment, WallClock(1 if self._target.endpoint else FAST))
+        options = Options(
+            decided(environment.teardown, unprotect=environment.termination_protection),
+            discard_unexported=True,
+            yes=True,
+        )
+        if runs.run(account, Journal(self._folder / "teardown.jsonl"), options, self._console, input):
+            raise DemoError("something is left that should be gone")
 
     def stop(self) -> None:
         """Ends the server, if it is ours."""

@@ -21,7 +21,7 @@ from operations.teardown.journal import Journal
 from operations.teardown.lock import HeldError
 from operations.teardown.options import Options
 from operations.teardown.part import Part
-from operations.teardown.policy import Policy, Volumes
+from operations.teardown.policy import Policy, Volumes, decided
 from operations.teardown.scope import look
 from operations.teardown.status import running, stops
 from operations.teardown.verify import is_clean
@@ -105,14 +105,12 @@ def _volumes(parser: Parser) -> None:
 
 
 def _policy(arguments: argparse.Namespace, environment: Environment) -> Policy:
-    chosen = {
-        "notebook instances": arguments.notebook_volumes or environment.teardown.notebook_volumes,
-        "spaces": arguments.space_volumes or environment.teardown.space_volumes,
-    }
-    return Policy(
-        {kind: Volumes(each) for kind, each in chosen.items() if each},
-        frozenset(arguments.purge),
-        getattr(arguments, "remove_protection", False),
+    return decided(
+        environment.teardown,
+        notebook_volumes=arguments.notebook_volumes,
+        space_volumes=arguments.space_volumes,
+        purge=arguments.purge,
+        unprotect=getattr(arguments, "remove_protection", False),
     )
 
 

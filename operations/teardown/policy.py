@@ -1,8 +1,10 @@
 """What somebody decided about a teardown."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from environments.teardown import Teardown
 from operations.teardown.inventory import Thing
 from operations.teardown.kinds import Kind, Verb
 
@@ -47,3 +49,19 @@ class Policy:
             return False
         decided = self.volumes.get(kind.name)
         return kind.data or decided is Volumes.KEEP or (decided is None and thing.kept)
+
+
+def decided(
+    teardown: Teardown,
+    *,
+    notebook_volumes: Volumes | None = None,
+    space_volumes: Volumes | None = None,
+    purge: Iterable[str] = (),
+    unprotect: bool = False,
+) -> Policy:
+    """What the environment file says, where nobody says otherwise now."""
+    chosen = {
+        "notebook instances": notebook_volumes or teardown.notebook_volumes,
+        "spaces": space_volumes or teardown.space_volumes,
+    }
+    return Policy({kind: Volumes(each) for kind, each in chosen.items() if each}, frozenset(purge), unprotect)
