@@ -75,14 +75,21 @@ def server_in(temporary: Path) -> Server:
     return Server(folder)
 
 
-def test_it_deploys_shows_and_destroys_the_platform_and_leaves_nothing(make_demo: Demo, temporary: Path) -> None:
+def test_it_deploys_shows_uses_and_tears_down_the_platform_and_leaves_nothing(make_demo: Demo, temporary: Path) -> None:
     printed = rest(make_demo)
     assert make_demo.wait() == 0, printed
     for shown in ("vision-1", "exploration", "/street-scenes", "g5.xlarge", "com.amazonaws.eu-west-1.s3", "Buckets"):
         assert shown in printed
     for stack in ("data", "network", "access", "lustre", "studio", "batch", "governance", "team-vision"):
-        ended = re.findall(rf"^  \S+ \(trainyard-local-{stack}\)(.*)$", printed, re.M)
-        assert ended == ["", ": destroyed"], stack
+        assert re.findall(rf"^  \S+ \(trainyard-local-{stack}\)(.*)$", printed, re.M) == [""], stack
+        assert re.search(rf"stack\.trainyard-local-{stack}: trainyard-local-{stack}: gone\n", printed), stack
+    for left in (
+        "apps.delete: done",
+        "training jobs.stop: done",
+        "endpoints.delete: done",
+        "batch jobs.terminate: done",
+    ):
+        assert left in printed
     assert list(temporary.iterdir()) == []
 
 
