@@ -17,12 +17,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
 from environments.loading import ROOT
-from local_aws.clock import FAST
 from operations.assembly import StackTemplate, stacks_of
 from operations.errors import InputError
 from operations.local.cdk_cli import CdkCli, CdkError
 from operations.local.inventory import Client, Thing, entries, things, waiting_keys
-from operations.local.server import Process, Server, last_lines
+from operations.local.server import FAST, Process, Server, last_lines
 from operations.local.settings import NOWHERE, without_aws
 from operations.local.show import show
 from operations.local.target import Target

@@ -21,6 +21,10 @@ STOP_SECONDS = 10
 LAST_LINES = 15
 """Of a log, when something failed."""
 
+FAST = 1000
+"""Seconds that pass on the server's clock in one of ours. Not from the server's own package, which reads the settings of
+AWS when it is imported."""
+
 
 @dataclass(frozen=True)
 class Running:

@@ -14,11 +14,11 @@ from moto import mock_aws
 from rich.console import Console
 
 from environments import load
-from local_aws import LocalAws
+from local_aws import LocalAws, clock
 from operations import __main__ as command
 from operations.assembly import StackTemplate
 from operations.errors import InputError
-from operations.local import commands, demo, inventory
+from operations.local import commands, demo, inventory, server
 from operations.local.cdk_cli import CdkCli, CdkError
 from operations.local.server import Server
 from operations.local.settings import exports, for_endpoint, is_loopback
@@ -287,6 +287,10 @@ def test_a_cli_that_is_not_installed_is_an_input_error(tmp_path: Path, monkeypat
 
 
 # ---- the demonstration ----
+
+
+def test_a_teardown_waits_as_fast_as_the_server_goes() -> None:
+    assert server.FAST == clock.FAST
 
 
 @pytest.fixture
