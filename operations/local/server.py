@@ -22,7 +22,7 @@ LAST_LINES = 15
 """Of a log, when something failed."""
 
 FAST = 1000
-"""Seconds that pass on the server's clock in one of ours. Not from the server's own package, which reads the settings of
+"""Seconds that pass on the server's clock in one of ours. Its own package has the number too, and reads the settings of
 AWS when it is imported."""
 
 
