@@ -127,8 +127,10 @@ def _set(aws: Aws, arn: str, *, closed: bool) -> Waits:
     text = json.dumps({**document, "Statement": [*statements, *([CLOSED] if closed else [])]}, separators=(",", ":"))
     if len(text) > MAX_POLICY:
         raise StepError(f"policy {arn}: {len(text)} characters with the Deny, IAM takes {MAX_POLICY}: shorten it")
-    yield from aws.call("iam", "create_policy_version", PolicyArn=arn, PolicyDocument=text, SetAsDefault=True)
-    yield from _forget(aws, arn, [default])
+    made = yield from aws.call("iam", "create_policy_version", PolicyArn=arn, PolicyDocument=text, SetAsDefault=True)
+    # Looked at again: there are two new ones when the answer to the first call was lost.
+    versions, _ = yield from _look(aws, arn)
+    yield from _forget(aws, arn, sorted({default, *versions} - {made["PolicyVersion"]["VersionId"]}))
     yield SETTLES
     return True
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ConnectionClosedError
 
 from operations.teardown import intake
 from tests.operations.teardown.made import Made, made
@@ -90,6 +91,23 @@ def test_a_crash_before_the_old_version_went_is_mended(account: Made, boundary: 
     assert account.finds(intake.stage()) == [boundary]
     account.do(intake.stage())
     assert versions(account, boundary) == 1
+
+
+def test_a_version_whose_answer_was_lost_goes_too(
+    account: Made, boundary: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create = account.client("iam").create_policy_version
+    lost = [ConnectionClosedError(endpoint_url="iam")]
+
+    def once_lost(**arguments: Any) -> Any:
+        answer = create(**arguments)
+        if lost:
+            raise lost.pop()
+        return answer
+
+    monkeypatch.setattr(account.client("iam"), "create_policy_version", once_lost)
+    account.do(intake.stage())
+    assert (versions(account, boundary), statements(account, boundary)[-1]) == (1, intake.CLOSED)
 
 
 def test_reopened_it_is_what_it_was(account: Made, boundary: str) -> None:
