@@ -12,7 +12,7 @@ from tests.support import Json, documents
 from trainyard.batch_host_role import BatchHostRole
 from trainyard.folder_policy import Folder, FolderPolicy
 from trainyard.mlflow_app import MlflowApp
-from trainyard.notebook_lifecycle import NotebookLifecycle, NotebookScripts, Script
+from trainyard.notebook_lifecycle import Archive, NotebookLifecycle, NotebookScripts
 from trainyard.permissions_boundary import PermissionsBoundary
 from trainyard.runtime_policy import RuntimePolicy
 from trainyard.team_batch import TeamBatch
@@ -182,6 +182,7 @@ def _add_policies(stack: Stack, folder: Path) -> None:
     BatchHostRole(stack, "Host", repositories="a-team", image_accounts=["2" * 12], log_groups="jobs", boundary=ROLE)
     script = folder / "script"
     script.write_text("#!/bin/sh\n")
-    fetched = Script(str(script), "0" * 64)
-    scripts = NotebookScripts("#!/bin/sh\n", "#!/bin/sh\n", bootstrap=fetched, idle_stop=fetched)
-    NotebookLifecycle(stack, "Lifecycle", scripts=scripts, settings={})
+    scripts = NotebookScripts("#!/bin/sh\n", "#!/bin/sh\n", job=Archive(str(script), "0" * 64))
+    NotebookLifecycle(
+        stack, "Lifecycle", scripts=scripts, settings={}, repositories=["notebooks"], codeartifact=("libraries", "pypi")
+    )

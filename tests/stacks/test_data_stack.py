@@ -184,6 +184,7 @@ def _stacks(*, keep: bool = True) -> tuple[DataStack, LustreStack]:
         "teams.1.own_key": True,
         "teams.2.own_key": True,
         "data.keep_after_teardown": keep,
+        "teardown": {},
         "lustre": [
             {"name": "shared", "teams": ["vision", "language"], "data_repository_associations": [books]},
             {"name": "vision", "teams": ["vision"]},
