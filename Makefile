@@ -76,7 +76,7 @@ destroy: setup ## destroy the stacks of ENV (plain cdk destroy; refused for a pr
 	@$(BIN)/python -m operations check-destroy "$(ENV)"
 	@$(CDK) destroy --all --context environment="$(ENV)"
 
-teardown: setup-dev ## take ENV away, keep what is to be kept, show what is left: docs/teardown.md
+teardown: setup ## take ENV away, keep what is to be kept, show what is left: docs/teardown.md
 	@$(BIN)/python -m operations teardown run "$(ENV)" $(OPTIONS)
 
 wheelhouse: setup ## bring libraries to the notebooks of TEAM: make wheelhouse TEAM=vision REQUIREMENTS=file

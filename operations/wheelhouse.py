@@ -18,8 +18,11 @@ from trainyard.prefixes import packages
 PYTHON = "3.10"
 """Of the kernels on a notebook instance (AWS docs sagemaker/latest/dg/nbi-al2023.html)."""
 
-PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64", "any")
-"""What runs on Amazon Linux 2023, newest first."""
+PLATFORMS = (*(f"manylinux_2_{minor}_x86_64" for minor in range(34, 4, -1)), "manylinux2014_x86_64", "any")
+"""What runs on Amazon Linux 2023, newest first: it has glibc 2.34, and pip looks for these tags and no others.
+
+Source: AWS docs linux/al2023/ug/core-glibc.html
+"""
 
 # pip picks wheels for another Python, but asks its own which dependencies there are, so it leaves out what only the
 # other one needs (https://github.com/pypa/pip/issues/13296). In the first argument: what to answer.

@@ -8,7 +8,9 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from rich.console import Console
 
 from environments import Environment, load
 from environments.loading import ROOT
@@ -25,9 +27,6 @@ from operations.teardown.policy import Policy, Volumes, decided
 from operations.teardown.scope import look
 from operations.teardown.status import running, stops
 from operations.teardown.verify import is_clean
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 STATE = ROOT / ".teardown"
 """Where journals lie."""
@@ -152,12 +151,7 @@ def _interrupts() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _console() -> "Console":
-    try:
-        # What deployments need does not bring it.
-        from rich.console import Console
-    except ModuleNotFoundError as error:
-        raise InputError(f"{error.name}: not installed: run make setup-dev") from None
+def _console() -> Console:
     # In a file or the log of a pipeline, rows need not be folded as on a terminal.
     return Console(width=None if sys.stdout.isatty() else WIDTH)
 
@@ -183,7 +177,7 @@ def _agreed(plan: str | None) -> dict[str, Any] | None:
         raise InputError(f"plan: {plan}: must be the output of plan --json") from None
 
 
-def _plan(arguments: argparse.Namespace, account: Account, journal: Journal, console: "Console") -> int:
+def _plan(arguments: argparse.Namespace, account: Account, journal: Journal, console: Console) -> int:
     from operations.teardown import runs, show
 
     options = _options(arguments, account.environment)
@@ -195,13 +189,13 @@ def _plan(arguments: argparse.Namespace, account: Account, journal: Journal, con
     return 2 if plan.blockers else 0
 
 
-def _run(arguments: argparse.Namespace, account: Account, journal: Journal, console: "Console") -> int:
+def _run(arguments: argparse.Namespace, account: Account, journal: Journal, console: Console) -> int:
     from operations.teardown import runs
 
     return runs.run(account, journal, _options(arguments, account.environment), console, input)
 
 
-def _verify(arguments: argparse.Namespace, account: Account, journal: Journal, console: "Console") -> int:
+def _verify(arguments: argparse.Namespace, account: Account, journal: Journal, console: Console) -> int:
     from operations.teardown import runs, show
 
     left = runs.verified(account, journal, _policy(arguments, account.environment))
@@ -209,7 +203,7 @@ def _verify(arguments: argparse.Namespace, account: Account, journal: Journal, c
     return 0 if is_clean(left) else LEFT
 
 
-def _reopen(_arguments: argparse.Namespace, account: Account, journal: Journal, console: "Console") -> int:
+def _reopen(_arguments: argparse.Namespace, account: Account, journal: Journal, console: Console) -> int:
     aws = Aws(account.client, account.environment.region, account.clock, journal)
     scope = account.ask(look(aws, account.environment.name))
 
@@ -220,7 +214,7 @@ def _reopen(_arguments: argparse.Namespace, account: Account, journal: Journal, 
     return 0
 
 
-def _status(_arguments: argparse.Namespace, account: Account, journal: Journal, console: "Console") -> int:
+def _status(_arguments: argparse.Namespace, account: Account, journal: Journal, console: Console) -> int:
     from operations.teardown import show
 
     aws = Aws(account.client, account.environment.region, account.clock, journal)
@@ -235,7 +229,7 @@ def _status(_arguments: argparse.Namespace, account: Account, journal: Journal, 
     return 0
 
 
-def _stop(arguments: argparse.Namespace, account: Account, journal: Journal, console: "Console") -> int:
+def _stop(arguments: argparse.Namespace, account: Account, journal: Journal, console: Console) -> int:
     from operations.teardown import runs
 
     return runs.stop(account, journal, stops(endpoints=arguments.endpoints), console, None if arguments.yes else input)

@@ -92,6 +92,7 @@ class Kind:
         described: the operation that tells more of one.
         role: the role, or the roles, that it runs as. Without one, ``uses`` and ``tagged`` decide.
         uses: other kinds, and what a thing uses of them: it is the environment's as they are.
+        needs: other kinds, and what of them stays as long as a thing stays.
         tagged: its ARN, where tags can tell whose it is; ``Tags`` are told then.
         types: types of CloudFormation whose resources are of this kind.
         missing: codes, and what the message says, when a thing is not there.
@@ -117,6 +118,7 @@ class Kind:
     described: str = ""
     role: str = ""
     uses: Mapping[str, str] = field(default_factory=dict, hash=False)
+    needs: Mapping[str, str] = field(default_factory=dict, hash=False)
     tagged: str = ""
     types: tuple[str, ...] = ()
     missing: tuple[tuple[str, str], ...] = (("ResourceNotFound", ""),)
@@ -215,6 +217,7 @@ _STUDIO = (
         listed="list_spaces",
         items="Spaces[]",
         asked=_of_domains,
+        needs={"user profiles": "OwnershipSettingsSummary.OwnerUserProfileName"},
         key=("DomainId", "SpaceName"),
         state="Status",
         verbs=(Verb("delete", "delete_space", _SPACES_AND_PROFILES, after=("apps.delete",)),),

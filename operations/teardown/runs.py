@@ -24,7 +24,7 @@ from operations.teardown.policy import Policy
 from operations.teardown.schedule import Outcome, Result, Step, StepError, Waits
 from operations.teardown.schedule import run as run_steps
 from operations.teardown.scope import look
-from operations.teardown.stages import Stage
+from operations.teardown.stages import Stage, needed_of
 from operations.teardown.verify import Left, is_clean, verify
 
 Json = dict[str, Any]
@@ -67,29 +67,32 @@ def _blockers(inventory: Inventory, plan: Plan, journal: Journal, options: Optio
 
 def _kept(plan: Plan) -> Iterable[Kept]:
     policy = plan.policy
-    kept = {
-        (each.stack, each.logical_id): Kept(each.name, "its volume is kept" if kind.name in policy.volumes else "data")
-        for kind in KINDS
-        for each in plan.things[kind.name]
-        if policy.keeps(kind, each)
-    }
-    yield from kept.values()
+    things = [(kind, each) for kind in KINDS for each in plan.things[kind.name]]
+    for kind, each in things:
+        if policy.keeps(kind, each):
+            yield Kept(each.name, "its volume is kept" if kind.name in policy.volumes else "data")
+    kept = {(each.stack, each.logical_id) for kind, each in things if policy.keeps(kind, each)}
     going = {
         (each.stack, each.logical_id)
-        for kind in KINDS
-        for each in plan.things[kind.name]
+        for kind, each in things
         if kind.name in policy.volumes or each.name in policy.purge
     }
     for stack in plan.scope.stacks:
-        for each in stack.resources:
-            name = (each.stack, each.logical_id)
-            if each.kept and each.physical_id not in policy.purge and name not in kept.keys() | going:
-                kept[name] = Kept(each.physical_id, f"the stack {stack.name} keeps it")
-                yield kept[name]
+        staying = [
+            each
+            for each in stack.resources
+            if each.kept and each.physical_id not in policy.purge and (each.stack, each.logical_id) not in kept | going
+        ]
+        kept |= {(each.stack, each.logical_id) for each in staying}
+        # A bucket and its policy have one name.
+        for name in dict.fromkeys(each.physical_id for each in staying):
+            yield Kept(name, f"the stack {stack.name} keeps it")
     resources = {(each.stack, each.logical_id): each for each in plan.scope.resources}
-    for name in sorted(plan.needed):
-        if name in resources and name not in kept:
-            yield Kept(resources[name].physical_id, show.NEEDED)
+    for needed in sorted(plan.needed):
+        if needed in resources and needed not in kept:
+            yield Kept(resources[needed].physical_id, show.NEEDED)
+    for kind in KINDS:
+        yield from (Kept(each.name, show.NEEDED) for each in needed_of(kind, plan.things, policy))
 
 
 def run(account: Account, journal: Journal, options: Options, console: Console, ask: Ask) -> int:

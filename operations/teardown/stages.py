@@ -50,14 +50,35 @@ def of_kinds() -> list[Stage]:
 
 
 def _of_verb(kind: Kind, verb: Verb, after: frozenset[str]) -> Stage:
+    needing = [other for other in KINDS if verb.name == "delete" and kind.name in other.needs]
+
     def finds(_inventory: Inventory, things: Things, policy: Policy) -> Waits:
         yield from ()
-        return [each.name for each in things[kind.name] if policy.does(kind, verb, each)]
+        needed = {each.key for each in needed_of(kind, things, policy)}
+        return [each.name for each in things[kind.name] if policy.does(kind, verb, each) and each.key not in needed]
 
     def work(inventory: Inventory, policy: Policy, told: Told) -> Waits:
-        return drain(inventory, kind, verb, lambda thing: policy.does(kind, verb, thing), told)
+        things = {}
+        for other in (kind, *needing) if needing else ():
+            things[other.name] = yield from inventory.things(other)
+        needed = {each.key for each in needed_of(kind, things, policy)}
+        yield from drain(
+            inventory, kind, verb, lambda thing: policy.does(kind, verb, thing) and thing.key not in needed, told
+        )
 
     return Stage(f"{kind.name}.{verb.name}", after, finds, work)
+
+
+def needed_of(kind: Kind, things: Things, policy: Policy) -> list[Thing]:
+    """The things of a kind that people made and that something needs that is kept."""
+    names = {
+        each.tells(other.needs[kind.name])
+        for other in KINDS
+        if kind.name in other.needs
+        for each in things.get(other.name, ())
+        if policy.keeps(other, each)
+    }
+    return [each for each in things.get(kind.name, ()) if not each.stack and each.key[-1][1] in names]
 
 
 def of_stacks(scope: Scope, drained: Iterable[str], needed: Collection[tuple[str, str]]) -> list[Stage]:
