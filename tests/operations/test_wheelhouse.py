@@ -218,6 +218,19 @@ def test_what_only_the_notebooks_python_needs_is_downloaded(index: Path, tmp_pat
     assert {wheel.name.split("-")[0] for wheel in found} == {"ipykernel", "needsold", "needsmac", "old"}
 
 
+@pytest.mark.parametrize("platform", ["manylinux_2_34", "manylinux_2_27", "manylinux_2_5", "manylinux2010"])
+def test_a_wheel_for_an_older_glibc_is_downloaded(index: Path, tmp_path: Path, platform: str) -> None:
+    wheels.wheel(index, "compiled", "1.0", {}, f"cp310-cp310-{platform}_x86_64")
+    found = wheelhouse.download(requirements(tmp_path, "compiled\n"), tmp_path / "to", "3.10")
+    assert f"compiled-1.0-cp310-cp310-{platform}_x86_64.whl" in {wheel.name for wheel in found}
+
+
+def test_a_wheel_for_a_newer_glibc_is_not_downloaded(index: Path, tmp_path: Path) -> None:
+    wheels.wheel(index, "compiled", "1.0", {}, "cp310-cp310-manylinux_2_35_x86_64")
+    with pytest.raises(InputError, match="No matching distribution found for compiled"):
+        wheelhouse.download(requirements(tmp_path, "compiled\n"), tmp_path / "to", "3.10")
+
+
 def test_hashed_requirements_must_hold_the_kernel_themselves(index: Path, tmp_path: Path) -> None:
     digest = wheels.sha256(index / "shapes-1.0-py3-none-any.whl")
     with pytest.raises(InputError, match="must list ipykernel, with its hashes"):
