@@ -22,11 +22,15 @@ MAX_REPOSITORIES = 10
 RepositoryName = Annotated[
     str,
     matches(
-        r"(?!\.)(?!.*\.git$)[\w.-]{1,100}",
-        "must be 1 to 100 letters, digits or ._-, not begin with a dot and not end in .git",
+        r"(?![.-])(?!.*\.git$)[A-Za-z0-9_.-]{1,100}",
+        "must be 1 to 100 of A-Z, a-z, 0-9, '.', '_' and '-', not begin with '.' or '-' and not end in .git",
+    ),
+    matches(
+        r"(?!(fsx|efs|environments|BOOTSTRAP_STATUS\.md)$).*",
+        "must not be fsx, efs, environments or BOOTSTRAP_STATUS.md, which a notebook instance has in SageMaker/",
     ),
 ]
-"""Of CodeCommit (AWS docs codecommit/latest/userguide/limits.html); it becomes the name of a folder."""
+"""Of CodeCommit (AWS docs codecommit/latest/userguide/limits.html); it becomes the name of a folder in SageMaker/."""
 
 
 class Member(Section):

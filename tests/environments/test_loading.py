@@ -73,10 +73,18 @@ MISTAKES: list[tuple[Json, str]] = [
     *(
         (
             {"teams.0.repositories": [name]},
-            f"teams[0].repositories[0]: '{name}': must be 1 to 100 letters, digits or ._-, not begin with a dot and "
-            "not end in .git",
+            f"teams[0].repositories[0]: '{name}': must be 1 to 100 of A-Z, a-z, 0-9, '.', '_' and '-', not begin with "
+            "'.' or '-' and not end in .git",
         )
-        for name in ("../etc", ".hidden", "notebooks.git", "a b", "")
+        for name in ("../etc", ".hidden", "-x", "notebooks.git", "a b", "büro", "१", "")
+    ),
+    *(
+        (
+            {"teams.0.repositories": [name]},
+            f"teams[0].repositories[0]: '{name}': must not be fsx, efs, environments or BOOTSTRAP_STATUS.md, which a "
+            "notebook instance has in SageMaker/",
+        )
+        for name in ("fsx", "efs", "environments", "BOOTSTRAP_STATUS.md")
     ),
     (
         {"efs": [{"name": "homes", "file_system_id": "fs-0123456789abcdef0", "teams": ["vision"]}]},
