@@ -650,13 +650,75 @@ def test_a_folder_of_environments_that_leads_elsewhere_is_not_cleaned(fast: Inst
     assert "is a link" in result["environments"]
 
 
+def lose_python(instance: Instance) -> None:
+    """As when an image brings its Python in another place."""
+    python = instance.current() / "bin" / "python"
+    python.unlink()
+    python.symlink_to("/python/of/another/image")
+
+
 def test_a_kernel_whose_python_is_gone_is_not_registered(fast: Instance) -> None:
     fast.require("shapes\n")
     fast.built()
-    (fast.current() / "bin/python").unlink()
-    (fast.current() / "bin/python").symlink_to("/python/of/another/image")
-    fast.run("register")
+    lose_python(fast)
+    assert fast.run("register")["lines"] == [
+        "ok atlas: its Python is gone, so it has no kernel until it is built again"
+    ]
     assert not (fast.kernels / "trainyard").exists()
+
+
+def test_an_environment_whose_python_is_gone_is_built_again(fast: Instance) -> None:
+    fast.require("shapes\n")
+    fast.built()
+    lose_python(fast)
+    assert fast.built()["lines"] == ["ok atlas: its Python was gone, so it was built again"]
+    assert fast.built()["lines"] == ["ok atlas"]
+    fast.run("register")
+    assert os.access(fast.kernel()["argv"][0], os.X_OK)
+
+
+def test_a_python_in_another_place_is_another_environment(fast: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
+    fast.require("shapes\n")
+    fast.built()
+    moved = fast.root / "python"
+    shutil.copytree(Path(sys.prefix), moved, symlinks=True, ignore=lambda *_: ["lib", "lib64", "share"])
+    lose_python(fast)
+    monkeypatch.setattr(sys, "executable", str(moved / "bin" / "python"))
+    assert fast.built()["lines"] == ["ok atlas: its Python was gone, so it was built again"]
+    assert len(fast.built_keys()) == 2
+
+
+def fake_sync(instance: Instance, text: str) -> dict[str, str]:
+    """The variables with which `sync` is this."""
+    program = instance.root / "bin" / "sync"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\n{text}\n")
+    program.chmod(0o755)
+    return {"PATH": f"{program.parent}:{os.environ['PATH']}"}
+
+
+def test_no_other_file_system_than_the_volume_is_waited_for(fast: Instance) -> None:
+    fast.require("shapes\n")
+    script = fast.lib / "environments.py"
+    script.write_text(script.read_text().replace("import os\n", "import os\nos.sync = lambda: os._exit(9)\n"))
+    calls = fast.root / "calls"
+    fast.run("build", variables=fake_sync(fast, f'[ -e "$2/.complete" ] || echo "$@" >>{calls}'))
+    assert calls.read_text().splitlines()[-1] == f"-f {fast.current()}"
+
+
+@pytest.mark.parametrize(
+    ("sync", "reason"),
+    [("sleep 20", "the volume did not write it down in 0.5 seconds"), ("exit 1", "the volume did not write it down")],
+)
+def test_what_the_volume_does_not_write_down_is_not_used(fast: Instance, sync: str, reason: str) -> None:
+    fast.require("shapes\n")
+    script = fast.lib / "environments.py"
+    script.write_text(script.read_text().replace("SYNC_SECONDS = 600\n", "SYNC_SECONDS = 0.5\n"))
+    fast.built()
+    before = fast.current()
+    fast.require("shapes\n# two\n")
+    result = fast.run("build", variables=fake_sync(fast, f"exec {sync}"))
+    assert (result["lines"], fast.current(), fast.built_keys()) == ([f"failed atlas: {reason}"], before, {before.name})
 
 
 def test_kernels_of_others_stay(fast: Instance) -> None:

@@ -54,6 +54,8 @@ ENDINGS = (
 SPEC_BYTES = 20_000_000
 SECONDS = 3600
 """That one call of a tool may take."""
+SYNC_SECONDS = 600
+"""That the volume may take to write down what a build wrote."""
 
 TOKEN = "TRAINYARD_INDEX_TOKEN"  # noqa: S105 (the name of a variable)
 """Names the variable with the password for --index-url. Without it uv and pip look into the user's netrc."""
@@ -69,6 +71,7 @@ TOOL = re.compile(r"^([\w-]+)==([\w.]+) --hash=sha256:([0-9a-f]{64})$", re.MULTI
 # They name other files, which the key does not cover and which are not beside the copy that is installed.
 OTHER_FILE = re.compile(r"\s*(-r|-c|-e|--requirement|--constraint|--editable)\b")
 FOREIGN_SETTINGS = ("UV_", "PIP_", "PYTHON", "CONDA", "MAMBA", "RATTLER_", "VIRTUAL_ENV", "TRAINYARD_")
+LOST_PYTHON = "its Python is gone, so it has no kernel until it is built again"
 NO_SPACE = "No space left on device"
 
 
@@ -162,19 +165,23 @@ class Builder:
         text = _text(spec.file)
         home = self.volume.environments / spec.identity
         key = self._key(spec, text)
+        before = _key_in(home / "current")
+        again = bool(before) and _has_lost_python(home / before)
+        if _has_lost_python(home / key):
+            _remove(home / key)
         try:
             _make(home / key, lambda folder: self._fill(folder, spec.kind, text))
         except (BuildError, OSError) as error:
             if NO_SPACE in str(error):
                 shutil.rmtree(self.volume.cache, ignore_errors=True)
             raise
-        before = _key_in(home / "current")
         if before != key:
             if before:
                 _link(home / "previous", before)
             _link(home / "current", key)
             _sweep(home)
-        return (home / key / COMPLETE).read_text(encoding="utf-8")
+        note = (home / key / COMPLETE).read_text(encoding="utf-8")
+        return "; ".join(["its Python was gone, so it was built again"] * again + [note] * bool(note))
 
     def _key(self, spec: Spec, text: str) -> str:
         """Of all that an environment depends on. What is pinned by hashes does not depend on what else there is."""
@@ -365,7 +372,9 @@ def register(volume: Volume, team: str, variables: Mapping[str, str]) -> None:
         new.write_text(json.dumps(kernel, indent=2) + "\n", encoding="utf-8")
         new.replace(file)
     for spec in specs:
-        _say("ok", spec.label, "" if folders[spec.identity] else "no environment yet")
+        folder = folders[spec.identity]
+        lost = folder and _has_lost_python(folder)
+        _say("ok", spec.label, LOST_PYTHON if lost else "" if folder else "no environment yet")
 
 
 def _kernels(spec: Spec, folder: Path, variables: Mapping[str, str]) -> dict[str, dict[str, Any]]:
@@ -379,10 +388,9 @@ def _kernels(spec: Spec, folder: Path, variables: Mapping[str, str]) -> dict[str
     }
     name = KERNEL_PREFIX if spec.identity == "default" else f"{KERNEL_PREFIX}-{spec.identity}"
     kernels = {}
-    python = folder / "bin" / "python"
-    if os.access(python, os.X_OK) and _has_ipykernel(folder):
+    if _has_ipykernel(folder) and not _has_lost_python(folder):
         kernels[name] = {
-            "argv": [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+            "argv": [str(folder / "bin" / "python"), "-m", "ipykernel_launcher", "-f", "{connection_file}"],
             "display_name": f"Trainyard ({spec.label})",
             "language": "python",
             **about,
@@ -402,6 +410,11 @@ def _kernels(spec: Spec, folder: Path, variables: Mapping[str, str]) -> dict[str
 
 def _has_ipykernel(folder: Path) -> bool:
     return any(folder.glob("lib/python3*/site-packages/ipykernel_launcher.py"))
+
+
+def _has_lost_python(folder: Path) -> bool:
+    """An environment that uv or venv made has a link to the image's Python, which another image may have elsewhere."""
+    return _has_ipykernel(folder) and not os.access(folder / "bin" / "python", os.X_OK)
 
 
 def _r_kernel(folder: Path) -> Any:
@@ -529,13 +542,23 @@ def _make(folder: Path, fill: Callable[[Path], str]) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
         note = fill(folder)
-        os.sync()
+        _write_down(folder)
         new = folder / f"{COMPLETE}.new"
         new.write_text(note, encoding="utf-8")
         new.replace(folder / COMPLETE)
     except BaseException:
         _remove(folder)
         raise
+
+
+def _write_down(folder: Path) -> None:
+    """The file system of a folder and no other: one that does not answer would hold up a sync of all."""
+    try:
+        subprocess.run(["sync", "-f", folder], timeout=SYNC_SECONDS, check=True)  # noqa: S603, S607 (of PATH)
+    except subprocess.TimeoutExpired:
+        raise BuildError(f"the volume did not write it down in {SYNC_SECONDS} seconds") from None
+    except subprocess.CalledProcessError:
+        raise BuildError("the volume did not write it down") from None
 
 
 def _remove(folder: Path) -> None:
