@@ -17,6 +17,7 @@ from aws_cdk.assertions import Template
 from environments.loading import ROOT
 from lifecycle_scripts.notebook.job import sdk_config
 from policies.evaluator import Decision, Request, decide
+from tests.lifecycle_scripts import wheels
 from tests.lifecycle_scripts.sdk_programs import PROGRAMS
 from tests.support import Json, documents
 from trainyard.guardrails import Allowed, NetworkGuardrails, TeamGuardrails, WorkGuardrails
@@ -41,6 +42,7 @@ SETTINGS = {
     "OUTPUT_KEY": "arn:aws:kms:eu-west-1:111111111111:key/output",
     "JOB_ROLE": "arn:aws:iam::111111111111:role/vision-job",
     "OUTPUT": "s3://artifacts/vision/output",
+    "CODEARTIFACT": "",
 }
 EXPECTED: Mapping[Key, Any] = {
     Key.SUBNETS: SUBNETS,
@@ -163,7 +165,26 @@ def test_the_program_prints_the_variables() -> None:
     assert dict(line.split("=") for line in lines) == sdk_config.environment(SETTINGS)
 
 
-@pytest.mark.parametrize("setting", sorted(SETTINGS.keys() - {"REGION"}))
+@pytest.mark.parametrize(("package", "code"), [("shapes", 0), ("nowhere", 1)])
+def test_pip_takes_the_wheels_of_the_team_and_asks_nobody(tmp_path: Path, package: str, code: int) -> None:
+    wheels.wheel(tmp_path / "home/ec2-user/SageMaker/.trainyard/packages/wheels", "shapes", "1.0", {"shapes.py": ""})
+    variables = {
+        **sdk_config.environment({**SETTINGS, "ROOT": str(tmp_path)}),
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_INDEX_URL": "http://127.0.0.1:9/",
+    }
+    command = [sys.executable, "-m", "pip", "install", "--target", str(tmp_path / "to"), package]
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, (tmp_path / "to" / "shapes.py").exists()) == (code, not code), done.stderr
+    assert "Retrying" not in done.stderr
+
+
+def test_pip_is_left_to_its_user_where_there_is_a_repository() -> None:
+    variables = sdk_config.environment({**SETTINGS, "CODEARTIFACT": "libraries:111111111111:pypi"})
+    assert not [name for name in variables if name.startswith("PIP_")]
+
+
+@pytest.mark.parametrize("setting", sorted(SETTINGS.keys() - {"REGION", "CODEARTIFACT"}))
 def test_a_setting_that_is_missing_leaves_the_file_as_it_was(tmp_path: Path, setting: str) -> None:
     file = tmp_path / "config.yaml"
     file.write_text("old")

@@ -1,8 +1,8 @@
 """Writes what the SageMaker Python SDK takes when a program does not say: network, keys, role and tags of the team.
 
 ``sdk_config.py FILE`` writes the defaults file, which the versions 2 and 3 of the SDK both read. It is JSON, which is
-YAML. ``sdk_config.py environment`` prints the environment variables that go with it, as NAME=VALUE. Both take the
-settings of the instance from TRAINYARD_*.
+YAML. ``sdk_config.py environment`` prints the environment variables that go with it, and those of pip, as NAME=VALUE.
+Both take the settings of the instance from TRAINYARD_*.
 
 The guardrails deny what leaves these values out; this file only spares people writing them. Which of them a version of
 the SDK ignores says docs/notebooks.md.
@@ -102,13 +102,17 @@ def config(settings: Mapping[str, str]) -> dict[str, Any]:
 
 
 def environment(settings: Mapping[str, str]) -> dict[str, str]:
-    """The environment variables of terminals and kernels."""
+    """The environment variables of terminals and kernels: of the SDK, and of pip, which would try PyPI for minutes."""
+    wheels = f"{settings.get('ROOT', '')}/home/ec2-user/SageMaker/.trainyard/packages/wheels"
+    # With a repository, pip's own file names it once its user has signed in, and variables would come before that.
+    pip = {} if settings["CODEARTIFACT"] else {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": wheels}
     return {
         # The SDK asks IAM about the role before each training job, and no endpoint leads from the VPC to IAM: it hangs.
         "SAGEMAKER_VALIDATE_ROLE": "false",
         "AWS_DEFAULT_REGION": settings["REGION"],
         # Old versions of boto3 ask the global STS, to which no endpoint leads either.
         "AWS_STS_REGIONAL_ENDPOINTS": "regional",
+        **pip,
     }
 
 
