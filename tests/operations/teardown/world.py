@@ -176,7 +176,9 @@ def with_backups(account: Account) -> None:
     sagemaker = account.client("sagemaker")
     name = {"NotebookInstanceName": f"{account.ours.name}-thing"}
     before = sagemaker.describe_notebook_instance(**name)
-    (script, *_) = account.ids(f"trainyard-local-team-{TEAM}", "SageMaker::NotebookInstanceLifecycleConfig")
+    (script, *_) = account.ids(
+        f"trainyard-{account.ours.name}-team-{TEAM}", "SageMaker::NotebookInstanceLifecycleConfig"
+    )
     again = {each: before[each] for each in ("InstanceType", "RoleArn")}
     for call, arguments in (
         (sagemaker.stop_notebook_instance, name),
