@@ -22,6 +22,12 @@ ASK_ENDPOINTS = (
     *("sagemaker:InvokeEndpoint", "sagemaker:InvokeEndpointAsync", "sagemaker:InvokeEndpointWithResponseStream"),
 )
 METRICS = ("cloudwatch:PutMetricData",)
+
+OWN_STREAMS = "SageMaker names a log stream after its job or endpoint; only some beginnings are admitted"
+ANY_STREAM = (
+    "SageMaker begins the names of these streams with an instance or a domain, which tells no team, so teams can write "
+    "to each other's"
+)
 VOLUME_KEY = ("kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKeyWithoutPlaintext")
 VOLUME_GRANTS = ("kms:CreateGrant",)
 
@@ -136,6 +142,6 @@ def write_logs(scope: Construct, streams: Sequence[str]) -> list[Statement]:
             "WriteLogs",
             WRITE_LOGS,
             [place.arn("logs", f"log-group:/aws/sagemaker/{stream}") for stream in streams],
-            wildcards="SageMaker names a log stream after its job or instance; only some beginnings are admitted",
+            wildcards=ANY_STREAM if any(stream.endswith(":log-stream:*") for stream in streams) else OWN_STREAMS,
         ),
     ]

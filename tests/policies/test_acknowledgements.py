@@ -147,11 +147,20 @@ def _is_a_group_of_sagemaker(given: Acknowledged) -> bool:
 
 
 def _is_a_stream_of_its_own(given: Acknowledged) -> bool:
-    """Of the team, or in the log of what no job of a team can write to."""
     log = given.named.partition(":log-group:/aws/sagemaker/")[2]
     team = given.stack.removeprefix("team-")
-    own = {f"{group}:log-stream:{name}" for group in LOG_GROUPS for name in names_of(team)} | {f"Endpoints/{team}-*"}
-    return log in own | {"studio:log-stream:*", "NotebookInstances:log-stream:*"}
+    return log in {f"{group}:log-stream:{name}" for group in LOG_GROUPS for name in names_of(team)} | {
+        f"Endpoints/{team}-*"
+    }
+
+
+def _begins_with_no_team(given: Acknowledged) -> bool:
+    """The names of the instances come from CloudFormation."""
+    log = given.named.partition(":log-group:/aws/sagemaker/")[2]
+    instances = given.assembly.resources("AWS::SageMaker::NotebookInstance").values()
+    return log in {"studio:log-stream:*", "NotebookInstances:log-stream:*"} and not any(
+        "NotebookInstanceName" in each["Properties"] for each in instances
+    )
 
 
 def _changes_nothing(given: Acknowledged) -> bool:
@@ -215,6 +224,7 @@ TRUE: dict[str, Callable[[Acknowledged], bool]] = {
     "The interface gets its id": _ends_in(":network-interface/*"),
     "AWS takes the group for the resource here": _is_a_group_of_sagemaker,
     "SageMaker names a log stream after its job": _is_a_stream_of_its_own,
+    "SageMaker begins the names of these streams with an instance or a domain": _begins_with_no_team,
     "An auditor looks for": _changes_nothing,
     "It is for sharing": _runs_as_nobody,
     "The environment file lifts it until": _is_denied_again,
