@@ -4,6 +4,7 @@ import fcntl
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -301,12 +302,22 @@ def test_what_cloudwatch_will_never_take_holds_nothing_up(machine: Machine) -> N
     assert machine.send() == [["two"]]
 
 
-def test_only_one_sends_at_a_time(machine: Machine) -> None:
+def test_only_one_sends_at_a_time_and_the_next_waits(machine: Machine) -> None:
     machine.write("one\n")
-    with (machine.folder / "bootstrap.sent").open("w") as memory:
+    with ThreadPoolExecutor() as others, (machine.folder / "bootstrap.sent").open("w") as memory:
         fcntl.flock(memory, fcntl.LOCK_EX)
-        assert machine.send() == []
-    assert machine.send() == [["one"]]
+        sent = others.submit(machine.send)
+        with pytest.raises(TimeoutError):
+            sent.result(timeout=1)
+        assert not machine.calls
+        fcntl.flock(memory, fcntl.LOCK_UN)
+        assert sent.result() == [["one"]]
+
+
+def test_no_user_can_hold_the_lock(machine: Machine) -> None:
+    machine.write("one\n")
+    machine.send()
+    assert (machine.folder / "bootstrap.sent").stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize("about", ["", "[]", "{}", '"x"', "null"])

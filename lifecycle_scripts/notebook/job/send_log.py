@@ -171,15 +171,11 @@ def send(name: str, region: str, now: float) -> None:
 
 
 class Memory:
-    """How much of a file was sent, kept in another one; only one program at a time holds it.
-
-    Raises:
-        BlockingIOError: when another one does.
-    """
+    """How much of a file was sent, kept in another one; only one program at a time holds it, and others wait."""
 
     def __init__(self, file: Path, of: int) -> None:
-        self._memory = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
-        fcntl.flock(self._memory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self._memory = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+        fcntl.flock(self._memory, fcntl.LOCK_EX)
         about = os.fstat(of)
         self._inode = about.st_ino
         # What another program has put in the place of the file begins at its beginning.
