@@ -45,13 +45,40 @@ def test_every_lustre_file_system_is_mounted(mounted: Worker) -> None:
 
 def test_every_efs_file_system_is_mounted_with_tls(mounted: Worker) -> None:
     assert sorted(mounted.called("mount -t efs")) == [
-        f"mount -t efs -o tls,_netdev fs-0123:/ {mounted.root}/efs/home",
-        f"mount -t efs -o tls,_netdev,accesspoint=fsap-89ab fs-4567:/ {mounted.root}/efs/models",
+        f"mount -t efs -o tls,_netdev,region=eu-west-1 fs-0123:/ {mounted.root}/efs/home",
+        f"mount -t efs -o tls,_netdev,region=eu-west-1,accesspoint=fsap-89ab fs-4567:/ {mounted.root}/efs/models",
     ]
 
 
 def test_every_mount_is_a_step(mounted: Worker) -> None:
-    assert {f"ok file-system-{name}" for name in ("scratch", "data", "home", "models")} <= mounted.recorded
+    names = ("fsx-scratch", "fsx-data", "efs-home", "efs-models")
+    assert {f"ok file-system-{name}" for name in names} <= mounted.recorded
+
+
+def test_file_systems_of_one_name_are_two_steps(notebook: Worker) -> None:
+    notebook.settings |= {"FILE_SYSTEMS": "data:fs-2.example:fghij", "EFS_FILE_SYSTEMS": "data:fs-0123"}
+    notebook.stand_in(notebook.bin / "mount", '[ "$2" = lustre ]')
+    mount(notebook)
+    assert notebook.recorded == {"ok file-system-fsx-data", "failed file-system-efs-data"}
+
+
+@pytest.mark.parametrize(("owner_and_mode", "after"), [("0 755", 0o1777), ("0 750", 0o755), ("1000 755", 0o755)])
+def test_a_lustre_file_system_that_is_new_is_opened_to_all(notebook: Worker, owner_and_mode: str, after: int) -> None:
+    notebook.stand_in(notebook.bin / "stat", f"echo {owner_and_mode}")
+    mount(notebook)
+    assert (notebook.root / "fsx/scratch").stat().st_mode & 0o7777 == after
+
+
+def test_an_efs_file_system_stays_as_it_is(notebook: Worker) -> None:
+    notebook.stand_in(notebook.bin / "stat", "echo 0 755")
+    mount(notebook)
+    assert (notebook.root / "efs/home").stat().st_mode & 0o7777 == 0o755
+
+
+def test_a_file_system_that_the_user_cannot_write_to_is_told(notebook: Worker) -> None:
+    notebook.stand_in(notebook.bin / "sudo", '[[ $* != *" test -w "*/efs/* ]] || exit 1; shift 3; exec "$@"')
+    mount(notebook)
+    assert {"ok file-system-fsx-data", "ok file-system-efs-home: you cannot write at its root"} <= notebook.recorded
 
 
 def test_the_installation_leaves_the_running_kernel_alone(mounted: Worker) -> None:
@@ -96,26 +123,26 @@ def test_a_second_time_mounts_nothing(notebook: Worker) -> None:
     assert len(notebook.called("mount ")) == calls == 4
 
 
-@pytest.mark.parametrize("setting", ["FILE_SYSTEMS", "EFS_FILE_SYSTEMS"])
-def test_an_installation_that_fails_is_tried_again(notebook: Worker, setting: str) -> None:
+@pytest.mark.parametrize(("setting", "folder"), [("FILE_SYSTEMS", "fsx"), ("EFS_FILE_SYSTEMS", "efs")])
+def test_an_installation_that_fails_is_tried_again(notebook: Worker, setting: str, folder: str) -> None:
     notebook.settings |= {"FILE_SYSTEMS": "", "EFS_FILE_SYSTEMS": ""} | {setting: "scratch:fs-1:abcde"}
     (notebook.root / "fail-dnf").touch()
     mount(notebook)
-    assert notebook.recorded == {"failed file-system-scratch"}
+    assert notebook.recorded == {f"failed file-system-{folder}-scratch"}
     assert len(notebook.called("dnf")) == 5
 
 
 def test_a_mount_that_fails_is_tried_again(notebook: Worker) -> None:
     (notebook.root / "fail-mount").touch()
     mount(notebook)
-    assert len(notebook.called("mount -t efs -o tls,_netdev fs-0123")) == 5
+    assert len(notebook.called("mount -t efs -o tls,_netdev,region=eu-west-1 fs-0123")) == 5
 
 
 def test_an_installation_that_fails_leaves_the_other_kind_alone(notebook: Worker) -> None:
     notebook.stand_in(notebook.bin / "mount.efs", "")
     (notebook.root / "fail-dnf").touch()
     mount(notebook)
-    assert {"failed file-system-scratch", "ok file-system-home"} <= notebook.recorded
+    assert {"failed file-system-fsx-scratch", "ok file-system-efs-home"} <= notebook.recorded
 
 
 def test_a_mount_that_hangs_does_not_hold_up_the_others(notebook: Worker) -> None:
@@ -125,8 +152,9 @@ def test_a_mount_that_hangs_does_not_hold_up_the_others(notebook: Worker) -> Non
     )
     (notebook.root / "wait-scratch").touch()
     notebook.begin_steps("mount_file_systems")
-    until(lambda: {"ok file-system-data", "ok file-system-home", "ok file-system-models"} <= notebook.recorded)
-    assert "running file-system-scratch" in notebook.recorded
+    others = {"ok file-system-fsx-data", "ok file-system-efs-home", "ok file-system-efs-models"}
+    until(lambda: others <= notebook.recorded)
+    assert "running file-system-fsx-scratch" in notebook.recorded
 
 
 @pytest.mark.parametrize("folder", ["fsx", "efs"])

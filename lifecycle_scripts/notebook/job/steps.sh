@@ -89,6 +89,8 @@ section() {
             [[ $name != "$each"-* ]] || kind=$each
         done
         name=${name#"$kind"}
+        # Of -fsx-NAME the folder, /fsx/NAME.
+        [ "$kind" != file-system ] || name=${name/-/\/} name=${name/-/\/}
         printf -- '- %s%s%s\n' "${titles[$kind]:-$kind}" "${name:+ \`${name#-}\`}" "${note:+: $note}"
         [ "$state" != failed ] || printf '  - %s\n' "${advice[$kind]:-$platform}"
     done <<<"$1"
@@ -126,7 +128,8 @@ report() (
 
 send_log() { with_settings python3 -I "$job/send_log.py" bootstrap --region "$TRAINYARD_REGION"; }
 
-# What a long step says is seen before it ends.
+# What a long step says is seen before it ends. The read waits as a `sleep` would, but is no process, which would stay
+# when this one is killed.
 follow() {
     while kill -0 $$; do
         read -rt 20 <> <(:)
@@ -173,5 +176,6 @@ interrupted() {
         result "$name" failed 'interrupted'
     done < <(latest | grep $'^[^\t]*\trunning\t')
     kill "$follower"
+    send_log
     exit 1
 }
