@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -242,6 +243,21 @@ def test_a_clone_that_was_cut_off_is_begun_again(notebook: Worker) -> None:
 
 
 @pytest.mark.usefixtures("upstream")
+@pytest.mark.parametrize("linked", [".trainyard", ".trainyard/clones"])
+def test_nothing_is_removed_behind_a_link(notebook: Worker, linked: str) -> None:
+    work = notebook.volume / "mine" / ("clones/tools" if linked == ".trainyard" else "tools") / "work"
+    work.parent.mkdir(parents=True)
+    work.write_text("mine")
+    (notebook.volume / linked).parent.mkdir(exist_ok=True)
+    (notebook.volume / linked).symlink_to(notebook.volume / "mine")
+    clone(notebook)
+    assert work.read_text() == "mine"
+    assert notebook.recorded == {
+        f"failed repository-tools: {notebook.state}/clones is behind a link: nothing is cloned"
+    }
+
+
+@pytest.mark.usefixtures("upstream")
 def test_a_clone_that_fails_leaves_nothing_beside_the_notebooks(notebook: Worker) -> None:
     notebook.settings["REPOSITORIES"] = f"tools={URL}x"
     assert not clone(notebook).exists()
@@ -342,6 +358,21 @@ def test_a_hook_is_run_as_the_user(notebook: Worker) -> None:
 def test_a_hook_that_fails_is_told(notebook: Worker) -> None:
     hook(notebook, "exit 3")
     assert notebook.recorded == {"failed hook: exit code 3; see hook.log"}
+
+
+def test_a_hook_is_run_once_in_a_start(notebook: Worker) -> None:
+    hook(notebook, "echo hello")
+    notebook.run_steps("step hook run_hook")
+    assert len(notebook.called("systemd-run")) == 1
+    assert notebook.recorded == {"ok hook: begun before; see hook.log"}
+
+
+def test_each_attempt_at_a_hook_has_a_unit_of_its_own(notebook: Worker) -> None:
+    hook(notebook, "echo hello")
+    (notebook.root / "run/trainyard/hook").unlink()
+    hook(notebook, "echo hello")
+    units = re.findall(r"--unit=(\S+)", "\n".join(notebook.called("systemd-run")))
+    assert len(set(units)) == 2
 
 
 def test_a_hook_that_takes_too_long_is_stopped(notebook: Worker) -> None:

@@ -25,7 +25,10 @@ clone() {
     quiet_git clone --quiet "${options[@]}" -- "$url" "$partial"
 }
 
-if [ ! -e "$folder" ] && [ ! -L "$folder" ]; then
+if [ -L "$state" ] || [ -L "${partial%/*}" ]; then
+    echo "${partial%/*} is behind a link: nothing is cloned"
+    exit 1
+elif [ ! -e "$folder" ] && [ ! -L "$folder" ]; then
     retry 3 clone >&2 && mv -nT "$partial" "$folder" && [ ! -e "$partial" ] || exit 1
     echo 'cloned'
 elif [ "$(git -C "$folder" config --get remote.origin.url)" = "$url" ]; then

@@ -36,14 +36,19 @@ clone_repository() {
 }
 
 # As a unit of its own: it has no descriptor and no variable of this job, and what it leaves in the background may stay
-# when this job ends.
+# when this job ends. Once in a start, however often this job is tried.
 run_hook() {
     local code=0
+    if [ -e "$run/hook" ]; then
+        note='begun before; see hook.log'
+        return 0
+    fi
     if ! limit=20 as_user test -e "$state/on_start.sh"; then
         note='none'
         return 0
     fi
-    systemd-run --quiet --wait --collect --unit=trainyard-hook --uid=ec2-user --setenv=PATH="$PATH" \
+    touch "$run/hook"
+    systemd-run --quiet --wait --collect --unit="trainyard-hook-$$" --uid=ec2-user --setenv=PATH="$PATH" \
         --property=KillMode=process --property=WorkingDirectory="$home/SageMaker" \
         "$(command -v timeout)" -k 10 "${TRAINYARD_HOOK_MINUTES}m" "$(command -v bash)" "$job/hook.sh" "$state" || code=$?
     case $code in
