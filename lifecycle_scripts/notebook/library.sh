@@ -11,6 +11,12 @@ lib="$root/usr/local/lib/trainyard"
 run="$root/run/trainyard"
 log="$root/var/log/trainyard/bootstrap.log"
 
+instance_name() {
+    local about
+    about=$(<"$root/opt/ml/metadata/resource-metadata.json")
+    [[ $about =~ \"ResourceName\":\ *\"([^\"]+)\" ]] && echo "${BASH_REMATCH[1]}"
+}
+
 # `limit=SECONDS as_user ...` ends what hangs. Root writes nothing on the volume: its user could lead the write elsewhere
 # with a link.
 as_user() { timeout --foreground --kill-after=5 "${limit:-0}" sudo -H -u ec2-user env PATH="$PATH" "$@"; }

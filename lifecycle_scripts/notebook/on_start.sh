@@ -26,9 +26,26 @@ fetch() {
 
 unpack() { rm -rf "$lib/job" && mkdir "$lib/job" && tar -x --no-same-owner -C "$lib/job" -f "$lib/job.tar"; }
 
+# Without the scripts there is no idle stop, so an instance that stays without them stops.
+miss_scripts() {
+    local minutes=$TRAINYARD_IDLE_MINUTES up note="no scripts of the right hash from $TRAINYARD_JOB"
+    ((minutes == 0 || minutes >= 60)) || minutes=60
+    ((minutes == 0)) || note+="; without them the instance stops after $minutes minutes"
+    tell failed fetch "$note" "$log"
+    read -r up _ <"$root/proc/uptime"
+    if ((minutes && ${up%.*} >= minutes * 60)) &&
+        [ -z "$(find "$home/SageMaker/.keep-awake" -mmin -1440 2>/dev/null)" ]; then
+        say "stops: no scripts for $minutes minutes"
+        timeout 60 aws sagemaker stop-notebook-instance --region "$TRAINYARD_REGION" \
+            --notebook-instance-name "$(instance_name)"
+    fi
+}
+
 # The lock is held until bootstrap.sh ends, whichever way. An exit code other than 0 lets systemd try again.
 job() {
     mkdir -p "$run" "$lib" "${log%/*}"
+    # Whoever may open a lock may hold it.
+    (umask 077 && touch "$run"/{bootstrap,dnf,report}.lock)
     exec 9>"$run/bootstrap.lock"
     # idle_stop.py looks at it too, for a moment.
     flock -w 1 9 || exit 0
@@ -36,9 +53,11 @@ job() {
     [ -e "$log" ] || limit=20 as_user mv -fT "$state/bootstrap.log" "$state/bootstrap.log.1" 2>/dev/null
     exec >>"$log" 2>&1 </dev/null
     if fetch && unpack; then
+        echo >>"$run/attempts"
+        (($(grep -c '' "$run/attempts") <= 3)) || exit 0
         exec bash "$lib/job/bootstrap.sh"
     fi
-    tell failed fetch "no scripts of the right hash from $TRAINYARD_JOB" "$log"
+    miss_scripts
     exit 1
 }
 
@@ -59,15 +78,15 @@ write_job() {
     echo 'job'
 }
 
-# replace FILE COMMAND: another start may be reading the file.
-replace() { "${@:2}" >"$1.new" && mv -f "$1.new" "$1"; }
+# replace FILE COMMAND: another start may be reading the file, or writing it.
+replace() { "${@:2}" >"$1.new.$$" && mv -f "$1.new.$$" "$1"; }
 
 # All three descriptors: SageMaker waits for whoever holds its output. Memory that runs out ends a step, not the job.
+# No StartLimit: the scripts are asked for until they come, and the job counts its attempts itself.
 start_job() {
     timeout --kill-after=5 10 systemd-run --unit=trainyard-bootstrap --collect --no-block \
         --property=RuntimeMaxSec=2h --property=OOMPolicy=continue \
-        --property=Restart=on-failure --property=RestartSec=30s \
-        --property=StartLimitIntervalSec=1d --property=StartLimitBurst=3 \
+        --property=Restart=on-failure --property=RestartSec=2min --property=StartLimitIntervalSec=0 \
         "$(command -v bash)" "$lib/job.sh" && return
     say "no systemd-run: the job starts without"
     setsid nohup bash "$lib/job.sh" </dev/null >/dev/null 2>&1 &

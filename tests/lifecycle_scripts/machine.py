@@ -24,11 +24,12 @@ from lifecycle_scripts import collect
 SCRIPTS = ROOT / "lifecycle_scripts" / "notebook"
 REAL = (
     *("bash", "cat", "cp", "cut", "date", "df", "env", "find", "flock", "grep", "head", "ln", "mkdir", "mv", "nohup"),
-    *("python3", "readlink", "rm", "setsid", "sha256sum", "sleep", "tail", "tar", "tee", "test", "timeout", "touch"),
+    *("python3", "readlink", "rm", "setsid", "sha256sum", "sleep", "stat", "tail", "tar", "tee", "test", "timeout"),
+    *("chmod", "sync", "touch"),
 )
 INSTANCE = "trainyard-dev-atlas-ana"
 PREFIX = "s3://team-code/atlas/code/packages"
-SECONDS = 20
+SECONDS = 60
 
 # Every stand-in writes its call down, waits while ROOT/wait-NAME exists, and fails while ROOT/fail-NAME exists.
 STAND_IN = """#!/bin/bash
@@ -49,14 +50,29 @@ if [[ $run == *--wait* ]]; then exec "$@" </dev/null >/dev/null 2>&1; fi
 setsid "$@" </dev/null >/dev/null 2>&1 &
 echo $! >>"$root/jobs"
 """,
-    # `s3 cp OPTIONS URI -` or `s3 sync OPTIONS PREFIX FOLDER`
+    # `s3 cp OPTIONS URI -` or `s3 sync OPTIONS PREFIX FOLDER`, which compares sizes and times as the AWS CLI does.
     "aws": """
 if [ "$1" = s3 ]; then
-    from="$root/s3/${*: -2:1}"
+    from="$root/s3/${*: -2:1}" to=${*: -1} follow=
     if [ "$2" = cp ]; then exec cat "$from"; fi
-    rm -rf "${*: -1}"
-    mkdir -p "$from"
-    cp -r "$from" "${*: -1}"
+    mkdir -p "$from" "$to"
+    cd "$from"
+    while read -r file; do
+        if [ "$(stat -c %s "$file")" = "$(stat -c %s "$to/$file" 2>/dev/null)" ]; then
+            if [[ $* == *--exact-timestamps* ]]; then
+                [ "$file" -nt "$to/$file" ] || [ "$file" -ot "$to/$file" ] || continue
+            else
+                [ "$file" -ot "$to/$file" ] || continue
+            fi
+        fi
+        mkdir -p "$to/${file%/*}"
+        cp -p "$file" "$to/$file"
+    done < <(find . -type f)
+    [[ $* == *--no-follow-symlinks* ]] || follow=-L
+    cd "$to"
+    while read -r file; do
+        [ -e "$from/$file" ] || rm "$file"
+    done < <([[ $* != *--delete* ]] || find $follow . -type f)
 elif [ "$2" = get-authorization-token ]; then
     echo the-token
 elif [ "$2" = put-log-events ]; then
@@ -119,6 +135,8 @@ class Notebook:
         about = root / "opt/ml/metadata/resource-metadata.json"
         about.parent.mkdir(parents=True)
         about.write_text(json.dumps({"ResourceArn": "arn:aws:sagemaker", "ResourceName": INSTANCE}))
+        (root / "proc").mkdir()
+        self.up(minutes=1)
         self.settings = {
             "ENVIRONMENT": "dev",
             "TEAM": "atlas",
@@ -151,6 +169,10 @@ class Notebook:
         file.unlink(missing_ok=True)
         file.write_text(STAND_IN.replace("ROOT", str(self.root)) + body)
         file.chmod(0o755)
+
+    def up(self, minutes: int) -> None:
+        """Makes it have started so long ago."""
+        (self.root / "proc/uptime").write_text(f"{minutes * 60}.27 99.9\n")
 
     def publish(self, archive: bytes) -> None:
         """Puts the job into S3, and its address and hash into the settings."""
@@ -282,8 +304,13 @@ class Notebook:
         return {
             name: (each.lstat().st_mode, os.fsencode(each.readlink()) if each.is_symlink() else _content(each))
             for each in sorted(self.volume.rglob("*"))
-            if not ours.fullmatch(name := str(each.relative_to(self.volume)))
+            if not ours.fullmatch(name := str(each.relative_to(self.volume))) or self._leads_to_work(each)
         }
+
+    def _leads_to_work(self, each: Path) -> bool:
+        """Whether it is a link of the user, from a folder of ours to one that is not."""
+        target = each.resolve()
+        return each.is_symlink() and target.is_relative_to(self.volume) and not target.is_relative_to(self.state)
 
 
 def _content(file: Path) -> bytes:

@@ -8,13 +8,16 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from lifecycle_scripts import collect
-from tests.lifecycle_scripts.machine import INSTANCE, PREFIX, Notebook, until
+from tests.lifecycle_scripts.machine import INSTANCE, PREFIX, STAND_INS, Notebook, until
 from tests.lifecycle_scripts.wheels import wheel
 
 pytestmark = pytest.mark.slow
@@ -163,9 +166,29 @@ def test_a_start_without_systemd_ends_as_one_with_it(notebook: Notebook) -> None
     assert notebook.steps == ALL_READY
 
 
-@pytest.mark.parametrize("setting", ["RuntimeMaxSec=2h", "Restart=on-failure", "StartLimitBurst=3"])
-def test_the_job_neither_runs_nor_is_tried_again_for_ever(started: Notebook, setting: str) -> None:
+@pytest.mark.parametrize(
+    "setting", ["RuntimeMaxSec=2h", "Restart=on-failure", "RestartSec=2min", "StartLimitIntervalSec=0"]
+)
+def test_the_job_is_ended_and_tried_again_by_systemd(started: Notebook, setting: str) -> None:
     assert f" --property={setting} " in started.called("systemd-run")[0]
+
+
+def test_the_job_is_not_tried_for_ever(notebook: Notebook) -> None:
+    notebook.publish(changed("\nbegin\n", "\nexit 1\n"))
+    notebook.start()
+    codes = [notebook.bash(notebook.lib / "job.sh").returncode for _ in range(3)]
+    assert codes == [1, 1, 0]
+
+
+def test_two_starts_at_once_do_not_disturb_each_other(notebook: Notebook) -> None:
+    (notebook.bin / "mv").unlink()
+    notebook.stand_in(notebook.bin / "mv", f'sleep 0.2; exec {shutil.which("mv")} "$@"')
+    notebook.stand_in(notebook.bin / "systemd-run", "")
+    with ThreadPoolExecutor() as starts:
+        for _ in range(3):
+            both = [starts.submit(notebook.run, "on_start.sh") for _ in range(2)]
+            assert not [start for start in both if "cannot be written" in start.result().stdout]
+            assert notebook.bash("-n", notebook.lib / "job.sh").returncode == 0
 
 
 def test_systemd_knows_the_settings_of_the_job(started: Notebook, tmp_path: Path) -> None:
@@ -191,7 +214,7 @@ def test_scripts_whose_hash_is_wrong_are_not_run(notebook: Notebook) -> None:
 
 def test_scripts_whose_hash_is_wrong_are_told(notebook: Notebook) -> None:
     notebook.put(notebook.settings["JOB"], "other")
-    assert f"failed fetch: no scripts of the right hash from {notebook.settings['JOB']}\n" in notebook.start()
+    assert f"failed fetch: no scripts of the right hash from {notebook.settings['JOB']}; " in notebook.start()
     assert "Not ready yet: no scripts of the right hash from s3://assets/" in notebook.page
 
 
@@ -199,6 +222,50 @@ def test_scripts_whose_hash_is_wrong_are_not_kept(notebook: Notebook) -> None:
     notebook.put(notebook.settings["JOB"], "other")
     notebook.start()
     assert not job_on_the_volume(notebook).exists()
+
+
+STOP = f"aws sagemaker stop-notebook-instance --region eu-west-1 --notebook-instance-name {INSTANCE}"
+
+
+@pytest.mark.parametrize(
+    ("limit", "told", "up", "stops"),
+    [
+        ("180", "180 minutes", 179, False),
+        ("180", "180 minutes", 180, True),
+        ("15", "60 minutes", 59, False),
+        ("15", "60 minutes", 60, True),
+        ("0", "", 10000, False),
+    ],
+)
+def test_an_instance_without_scripts_stops(notebook: Notebook, limit: str, told: str, up: int, *, stops: bool) -> None:
+    notebook.settings["IDLE_MINUTES"] = limit
+    notebook.put(notebook.settings["JOB"], "other")
+    notebook.up(up)
+    notebook.start()
+    assert (STOP in notebook.calls) is stops
+    assert ("without them the instance stops after" in notebook.page) is bool(told)
+    assert told in notebook.page
+
+
+@pytest.mark.parametrize(("hours", "stops"), [(23, False), (25, True)])
+def test_an_instance_without_scripts_is_kept_awake_for_a_day(notebook: Notebook, hours: int, *, stops: bool) -> None:
+    file = notebook.volume / ".keep-awake"
+    file.touch()
+    os.utime(file, (time.time() - hours * 3600,) * 2)
+    notebook.put(notebook.settings["JOB"], "other")
+    notebook.up(minutes=60)
+    notebook.start()
+    assert (STOP in notebook.calls) is stops
+
+
+def test_scripts_that_come_late_are_run(notebook: Notebook) -> None:
+    right = notebook.settings["JOB"]
+    notebook.put(right, "other")
+    notebook.start()
+    assert [notebook.bash(notebook.lib / "job.sh").returncode for _ in range(3)] == [1, 1, 1]
+    notebook.put(right, collect.job())
+    notebook.bash(notebook.lib / "job.sh")
+    assert notebook.steps == ALL_READY
 
 
 def test_s3_is_asked_again_when_it_does_not_answer(notebook: Notebook) -> None:
@@ -258,7 +325,43 @@ def test_root_writes_nothing_on_the_volume(notebook: Notebook) -> None:
     assert sorted(notebook.volume.rglob("*")) == before
 
 
+@pytest.fixture
+def two_users() -> Iterator[Notebook]:
+    """A notebook whose user is another one than root: the machine's own root, or that of a namespace."""
+    # The folders of pytest are closed to other users.
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    made = with_packages(Notebook(folder / "root"))
+    if os.geteuid():
+        made.inside = ("unshare", "--map-root-user", "--map-auto")
+    for name in ("calls", "token"):
+        (made.root / name).touch()
+        (made.root / name).chmod(0o666)
+    become = "--reuid=1000 --regid=1000 --clear-groups"
+    made.stand_in(made.bin / "sudo", f'shift 3; exec 9>&-; exec {shutil.which("setpriv")} {become} "$@"')
+    made.bash("-c", f"chown -R 1000:1000 {made.root}/home")
+    yield made
+    made.close()
+    made.bash("-c", f"rm -rf {folder}")
+
+
+def test_nothing_of_the_user_belongs_to_root(two_users: Notebook) -> None:
+    two_users.settings |= {"FILE_SYSTEMS": "scratch:fs-1.example:abcde", "EFS_FILE_SYSTEMS": "home:fs-0123"}
+    for _ in range(2):
+        two_users.start()
+        assert two_users.steps == ALL_READY | {"file-system-fsx-scratch": "ok", "file-system-efs-home": "ok"}
+    home = two_users.root / "home/ec2-user"
+    assert (two_users.volume / "fsx").is_symlink()
+    assert not [each for each in (home, *home.rglob("*")) if each.lstat().st_uid == os.geteuid()]
+
+
 # the job
+
+
+def test_no_user_can_hold_a_lock(started: Notebook) -> None:
+    locks = list((started.root / "run/trainyard").glob("*.lock"))
+    assert {lock.name for lock in locks} == {"bootstrap.lock", "dnf.lock", "report.lock"}
+    assert {lock.stat().st_mode & 0o777 for lock in locks} == {0o600}
 
 
 def test_all_steps_are_recorded(started: Notebook) -> None:
@@ -290,6 +393,32 @@ def test_a_changed_spec_is_built(notebook: Notebook) -> None:
     notebook.put(f"{PREFIX}/requirements.txt", "numpy==2.5.0\n")
     notebook.restart()
     assert notebook.kernels["trainyard-requirements"] == "numpy==2.5.0\n"
+
+
+@pytest.mark.parametrize("linked", ["packages", "packages/wheels"])
+def test_a_link_among_the_packages_is_not_followed(notebook: Notebook, linked: str) -> None:
+    (notebook.volume / "mine").mkdir()
+    (notebook.volume / "mine/mine.whl").write_text("mine")
+    link = notebook.state / linked
+    link.parent.mkdir(exist_ok=True)
+    link.symlink_to(notebook.volume / "mine")
+    before = notebook.work
+    assert f"failed packages: {link} is a link: nothing is copied\n" in notebook.start()
+    assert notebook.work == before
+
+
+def test_what_is_gone_from_the_packages_is_gone_from_the_volume(notebook: Notebook) -> None:
+    notebook.put(f"{PREFIX}/wheels/old.whl", "old")
+    notebook.start()
+    (notebook.root / "s3" / PREFIX / "wheels/old.whl").unlink()
+    notebook.restart()
+    assert not (notebook.state / "packages/wheels/old.whl").exists()
+
+
+def test_kernels_that_cannot_be_registered_say_why(notebook: Notebook) -> None:
+    notebook.stand_in(notebook.conda, 'if [ "$3" = register ]; then echo "one"; echo "two" >&2; exit 1; fi')
+    assert "failed kernels: two\n" in notebook.start()
+    assert "\none\ntwo\n" in log(notebook)
 
 
 def test_a_broken_spec_is_told(kept: Notebook) -> None:
@@ -384,7 +513,8 @@ def test_a_mount_that_hangs_does_not_delay_kernels(notebook: Notebook) -> None:
     (notebook.root / "wait-mount").touch()
     notebook.run("on_start.sh")
     until(lambda: notebook.steps.get("backup") == "ok")
-    assert notebook.steps["file-system-scratch"] == "running"
+    assert notebook.steps["file-system-fsx-scratch"] == "running"
+    assert "- File system `/fsx/scratch`\n" in notebook.page
     assert notebook.is_running()
 
 
@@ -475,7 +605,7 @@ def test_a_start_records_so_much(notebook: Notebook) -> None:
     assert (notebook.root / "run/trainyard/journal").read_text().count("\n") == RECORDS
 
 
-@pytest.mark.parametrize("line", range(1, RECORDS + 1))
+@pytest.mark.parametrize("line", range(1, RECORDS + 1, 3))
 def test_a_job_killed_at_any_step_is_made_good_by_the_next(kept: Notebook, line: int) -> None:
     kept.publish(killed_at(line))
     kept.start()
@@ -485,21 +615,20 @@ def test_a_job_killed_at_any_step_is_made_good_by_the_next(kept: Notebook, line:
 
 
 @pytest.mark.parametrize(
-    ("program", "call"),
+    ("program", "call", "before"),
     [
-        ("aws", 1),
-        ("aws", 2),
-        ("cp", 1),
-        ("cp", 3),
-        ("cp", 12),
-        ("mv", 1),
-        ("mv", 5),
-        ("tar", 1),
-        ("rm", 1),
-        ("tail", 4),
+        ("aws", 1, False),
+        ("aws", 2, True),
+        ("cp", 1, False),
+        ("cp", 3, True),
+        ("cp", 12, False),
+        ("mv", 1, True),
+        ("mv", 5, False),
+        ("tar", 1, True),
+        ("rm", 1, False),
+        ("tail", 4, True),
     ],
 )
-@pytest.mark.parametrize("before", [False, True], ids=["first", "later"])
 def test_a_job_killed_in_a_program_is_made_good_by_the_next(
     kept: Notebook, program: str, call: int, *, before: bool
 ) -> None:
@@ -718,6 +847,29 @@ def test_the_log_is_in_cloudwatch(started: Notebook) -> None:
     stream = f"--log-group-name /aws/sagemaker/NotebookInstances --log-stream-name {INSTANCE}/trainyard-bootstrap "
     assert stream in started.called("aws logs put-log-events")[0]
     assert " ok bootstrap" in (started.root / "events").read_text()
+
+
+def test_the_end_of_the_log_waits_for_what_is_still_sent(notebook: Notebook) -> None:
+    """The first send takes until the job is at its end."""
+    notebook.publish(changed("\nbegin\n", "\nfollow() { send_log; }\nbegin\n"))
+    notebook.stand_in(
+        notebook.bin / "aws",
+        STAND_INS["aws"]
+        + """
+if [ "$2" = put-log-events ] && mkdir "$root/first"; then
+    for _ in {1..200}; do grep -q $'\tok\tbootstrap' "$root/run/trainyard/journal" && break; sleep 0.05; done
+    sleep 2
+fi
+""",
+    )
+    notebook.start()
+    assert " ok bootstrap" in (notebook.root / "events").read_text()
+
+
+def test_the_log_of_a_job_that_is_ended_is_sent(notebook: Notebook) -> None:
+    notebook.publish(changed("\nbegin\n", "\nbegin\nstep last kill -TERM $$\n"))
+    notebook.start()
+    assert " failed bootstrap: interrupted" in (notebook.root / "events").read_text()
 
 
 def test_the_log_of_the_start_before_is_kept(notebook: Notebook) -> None:

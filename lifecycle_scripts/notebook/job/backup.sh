@@ -5,7 +5,8 @@
 # Times are UTC; files and bytes are what the volume had before; 0 and 2 mean that all is copied that could be read.
 set -u
 source notebook/library.sh
-source notebook/job/instance.sh
+# shellcheck source=/dev/null
+source "$settings"
 # The AWS CLI reads file names in this locale.
 export LC_ALL=C.UTF-8
 marker=.trainyard-backup.json

@@ -1,15 +1,32 @@
 #!/bin/bash
 # The environments of the team and of the user: environments.py builds them, this calls it.
 
+# Without --exact-timestamps a file of the same size stays as it was.
+# https://docs.aws.amazon.com/cli/latest/reference/s3/sync.html
 sync_packages() {
-    limit=1800 as_user aws s3 sync --only-show-errors --delete --region "$TRAINYARD_REGION" \
+    limit=1800 as_user aws s3 sync --only-show-errors --delete --exact-timestamps --no-follow-symlinks --region "$TRAINYARD_REGION" \
         "$TRAINYARD_PACKAGES" "$packages"
 }
 
+# A link would lead the copy, and what it deletes, to other files.
+find_link() {
+    if [ -L "$state" ]; then
+        echo "$state"
+    else
+        limit=60 as_user find "$packages" -type l -print -quit 2>/dev/null
+    fi
+}
+
 fetch_packages() {
+    local link
     if [ -z "$TRAINYARD_PACKAGES" ]; then
         note='none'
         return 0
+    fi
+    link=$(find_link)
+    if [ -n "$link" ]; then
+        note="$link is a link: nothing is copied"
+        return 1
     fi
     retry 3 sync_packages && return
     note='S3 did not answer, or refused'
@@ -29,15 +46,19 @@ find_python() {
 }
 
 register_kernels() {
-    local python line kernel=()
+    local python line output code kernel=()
     python=$(find_python) || return
     if [ -f "${settings%/*}/environment" ]; then
         while IFS= read -r line; do
             kernel+=(--env "$line")
         done <"${settings%/*}/environment"
     fi
-    limit=120 as_user "$python" -I "$job/environments.py" register --home "$home" --team "$TRAINYARD_TEAM" \
-        "${kernel[@]}"
+    output=$(limit=120 as_user "$python" -I "$job/environments.py" register --home "$home" --team "$TRAINYARD_TEAM" \
+        "${kernel[@]}" 2>&1)
+    code=$?
+    [ -z "$output" ] || echo "$output"
+    ((code == 0)) || note=${output##*$'\n'}
+    return "$code"
 }
 
 # with_token DOMAIN OWNER REGION COMMAND..., as the user: the token is in no command line and in no log.

@@ -2,7 +2,8 @@
 # Says in a terminal where it is. It asks no file system, as one that does not answer would hold the terminal up.
 set -u
 source notebook/library.sh
-source notebook/job/instance.sh
+# shellcheck source=/dev/null
+source "$settings"
 
 # mounts FOLDER SETTING: the file systems of a setting, and which of them are missing.
 mounts() {
