@@ -4,8 +4,8 @@
 # Without --exact-timestamps a file of the same size stays as it was.
 # https://docs.aws.amazon.com/cli/latest/reference/s3/sync.html
 sync_packages() {
-    limit=1800 as_user aws s3 sync --only-show-errors --delete --exact-timestamps --no-follow-symlinks --region "$TRAINYARD_REGION" \
-        "$TRAINYARD_PACKAGES" "$packages"
+    limit=1800 as_user aws s3 sync --only-show-errors --delete --exact-timestamps --no-follow-symlinks \
+        --region "$TRAINYARD_REGION" "$TRAINYARD_PACKAGES" "$packages"
 }
 
 # A link would lead the copy, and what it deletes, to other files.
