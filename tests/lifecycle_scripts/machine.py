@@ -310,7 +310,8 @@ class Notebook:
     def _leads_to_work(self, each: Path) -> bool:
         """Whether it is a link of the user, from a folder of ours to one that is not."""
         target = each.resolve()
-        return each.is_symlink() and target.is_relative_to(self.volume) and not target.is_relative_to(self.state)
+        inside = each.is_relative_to(self.state) and target.is_relative_to(self.volume)
+        return each.is_symlink() and inside and not target.is_relative_to(self.state)
 
 
 def _content(file: Path) -> bytes:
