@@ -11,11 +11,7 @@ lib="$root/usr/local/lib/trainyard"
 run="$root/run/trainyard"
 log="$root/var/log/trainyard/bootstrap.log"
 
-instance_name() {
-    local about
-    about=$(<"$root/opt/ml/metadata/resource-metadata.json")
-    [[ $about =~ \"ResourceName\":\ *\"([^\"]+)\" ]] && echo "${BASH_REMATCH[1]}"
-}
+instance_name() { grep -Po '"ResourceName": *"\K[^"]+' "$root/opt/ml/metadata/resource-metadata.json"; }
 
 # `limit=SECONDS as_user ...` ends what hangs. Root writes nothing on the volume: its user could lead the write elsewhere
 # with a link.
@@ -73,7 +69,7 @@ publish() { limit=60 call_as_user show "$state" "$home/SageMaker" "$run/BOOTSTRA
 tell() {
     mkdir -p "$run"
     echo "$(now) $1 $2: $3" >"$run/status"
-    printf '%s\n\nNot ready yet: %s. If this stays, stop and start the instance; if it comes again, tell your platform
-team. Your files are as you left them.\n' "$title" "$3" >"$run/BOOTSTRAP_STATUS.md"
+    printf '%s\n\nNot ready yet: %s. Your files are as you left them. If this stays, stop and start the instance; then
+tell your platform team.\n' "$title" "$3" >"$run/BOOTSTRAP_STATUS.md"
     publish "${@:4}"
 }

@@ -21,24 +21,22 @@ fetch() {
     verified "$lib/job.tar" && return
     tell running fetch "scripts are fetched from $TRAINYARD_JOB"
     retry 10 fetch_from_s3 || return
-    keep "$lib/job.tar" "$state" || say "the scripts cannot be kept on the volume"
+    keep "$lib/job.tar" "$state" || say 'the scripts are not kept'
 }
 
 unpack() { rm -rf "$lib/job" && mkdir "$lib/job" && tar -x --no-same-owner -C "$lib/job" -f "$lib/job.tar"; }
 
 # Without the scripts there is no idle stop, so an instance that stays without them stops.
 miss_scripts() {
-    local minutes=$TRAINYARD_IDLE_MINUTES up note="no scripts of the right hash from $TRAINYARD_JOB"
-    ((minutes == 0 || minutes >= 60)) || minutes=60
-    ((minutes == 0)) || note+="; without them the instance stops after $minutes minutes"
-    tell failed fetch "$note" "$log"
+    local idle=$TRAINYARD_IDLE_MINUTES up stop=
+    ((idle == 0 || idle >= 60)) || idle=60
+    ((idle == 0)) || stop="; without them the instance stops after $idle minutes"
+    tell failed fetch "no scripts of the right hash from $TRAINYARD_JOB$stop" "$log"
     read -r up _ <"$root/proc/uptime"
-    if ((minutes && ${up%.*} >= minutes * 60)) &&
-        [ -z "$(find "$home/SageMaker/.keep-awake" -mmin -1440 2>/dev/null)" ]; then
-        say "stops: no scripts for $minutes minutes"
-        timeout 60 aws sagemaker stop-notebook-instance --region "$TRAINYARD_REGION" \
-            --notebook-instance-name "$(instance_name)"
-    fi
+    ((idle && ${up%.*} >= idle * 60)) || return
+    [ -z "$(find "$home/SageMaker/.keep-awake" -mmin -1440 2>/dev/null)" ] || return
+    say 'the instance stops'
+    aws sagemaker stop-notebook-instance --region "$TRAINYARD_REGION" --notebook-instance-name "$(instance_name)"
 }
 
 # The lock is held until bootstrap.sh ends, whichever way. An exit code other than 0 lets systemd try again.
@@ -53,8 +51,6 @@ job() {
     [ -e "$log" ] || limit=20 as_user mv -fT "$state/bootstrap.log" "$state/bootstrap.log.1" 2>/dev/null
     exec >>"$log" 2>&1 </dev/null
     if fetch && unpack; then
-        echo >>"$run/attempts"
-        (($(grep -c '' "$run/attempts") <= 3)) || exit 0
         exec bash "$lib/job/bootstrap.sh"
     fi
     miss_scripts
@@ -82,21 +78,20 @@ write_job() {
 replace() { "${@:2}" >"$1.new.$$" && mv -f "$1.new.$$" "$1"; }
 
 # All three descriptors: SageMaker waits for whoever holds its output. Memory that runs out ends a step, not the job.
-# No StartLimit: the scripts are asked for until they come, and the job counts its attempts itself.
+# No StartLimit: the scripts are asked for until they come, and bootstrap.sh counts its attempts itself.
 start_job() {
     timeout --kill-after=5 10 systemd-run --unit=trainyard-bootstrap --collect --no-block \
-        --property=RuntimeMaxSec=2h --property=OOMPolicy=continue \
-        --property=Restart=on-failure --property=RestartSec=2min --property=StartLimitIntervalSec=0 \
+        -pRuntimeMaxSec=2h -pOOMPolicy=continue -pRestart=on-failure -pRestartSec=2min -pStartLimitIntervalSec=0 \
         "$(command -v bash)" "$lib/job.sh" && return
-    say "no systemd-run: the job starts without"
-    setsid nohup bash "$lib/job.sh" </dev/null >/dev/null 2>&1 &
+    say 'no systemd-run'
+    setsid nohup bash "$lib/job.sh" </dev/null &>/dev/null &
 }
 
 mkdir -p "${settings%/*}" "$lib"
 if replace "$settings" write_settings && replace "$lib/job.sh" write_job; then
     start_job
-    say "the job has started; see $state/status"
+    say "started; see $state/status"
 else
     say "the job cannot be written"
-    tell failed start 'the disk of the system is full' </dev/null >/dev/null 2>&1 &
+    tell failed start 'the disk of the system is full' </dev/null &>/dev/null &
 fi

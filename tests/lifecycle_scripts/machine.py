@@ -45,7 +45,7 @@ STAND_INS = {
     "systemctl": "",
     "systemd-run": """
 run="$*"
-while [[ $1 == --* ]]; do shift; done
+while [[ $1 == -* ]]; do shift; done
 if [[ $run == *--wait* ]]; then exec "$@" </dev/null >/dev/null 2>&1; fi
 setsid "$@" </dev/null >/dev/null 2>&1 &
 echo $! >>"$root/jobs"

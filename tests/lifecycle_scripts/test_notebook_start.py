@@ -170,7 +170,7 @@ def test_a_start_without_systemd_ends_as_one_with_it(notebook: Notebook) -> None
     "setting", ["RuntimeMaxSec=2h", "Restart=on-failure", "RestartSec=2min", "StartLimitIntervalSec=0"]
 )
 def test_the_job_is_ended_and_tried_again_by_systemd(started: Notebook, setting: str) -> None:
-    assert f" --property={setting} " in started.called("systemd-run")[0]
+    assert f" -p{setting} " in started.called("systemd-run")[0]
 
 
 def test_the_job_is_not_tried_for_ever(notebook: Notebook) -> None:
@@ -192,7 +192,7 @@ def test_two_starts_at_once_do_not_disturb_each_other(notebook: Notebook) -> Non
 
 
 def test_systemd_knows_the_settings_of_the_job(started: Notebook, tmp_path: Path) -> None:
-    settings = re.findall(r"--property=(\S+)", started.called("systemd-run")[0])
+    settings = re.findall(r" -p(\S+)", started.called("systemd-run")[0])
     of_unit = [each for each in settings if each.startswith("StartLimit")]
     of_service = [each for each in settings if each not in of_unit]
     lines = ["[Unit]", *of_unit, "[Service]", "ExecStart=/bin/true", *of_service]

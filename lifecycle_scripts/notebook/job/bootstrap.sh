@@ -14,6 +14,9 @@ source notebook/job/environments.sh
 source notebook/job/volume.sh
 source notebook/job/work.sh
 
+# systemd tries again what does not end well.
+echo >>"$run/attempts"
+(($(grep -c '' "$run/attempts") <= 3)) || exit 0
 begin
 # What kernels take their variables from, then those of the environments that are there: before anything that may hang.
 step sdk configure_sdk
