@@ -13,7 +13,7 @@ from pathlib import Path
 
 from operations.teardown.options import Options
 from tests.operations.teardown.account import leftovers
-from tests.operations.teardown.faults import Fault, Tried, each_nth, every, sweep
+from tests.operations.teardown.faults import Fault, Tried, each_nth, every, sweep, usual
 from tests.operations.teardown.world import BACK_UP, KEEPING, with_backups, world
 
 
@@ -35,7 +35,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder, world(Path(folder), KEEPING) as made:
         leftovers(made.account)
         with_backups(made.account)
-        swept = sweep(made, Options(BACK_UP, yes=True, discard_unexported=True), among, told)
+        options = Options(BACK_UP, yes=True, discard_unexported=True)
+        swept = sweep(made, options, usual(made, options), among, told)
     counts = Counter(each.fault for each in swept.tried)
     wrong = [each for each in swept.tried if each.wrong]
     print(f"{swept.calls} calls, {swept.changing} of which change something")

@@ -9,11 +9,15 @@ import select
 import shutil
 import traceback
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from functools import partial
+from io import BytesIO
+from itertools import count
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from botocore.exceptions import ClientError, ConnectionClosedError
 
@@ -119,7 +123,7 @@ Selects = Callable[[int, bool], Sequence[Fault]]
 """Number of a call, and whether it changes something, to the faults that are tried at it."""
 
 
-def every(_number: int, changing: bool) -> list[Fault]:
+def every(_number: int, changing: bool) -> Sequence[Fault]:
     """All faults at each call."""
     return [fault for fault in Fault if changing or fault not in AFTER]
 
@@ -127,7 +131,7 @@ def every(_number: int, changing: bool) -> list[Fault]:
 def each_nth(step: int) -> Selects:
     """One fault at each so many calls, the kinds in turn."""
 
-    def select(number: int, changing: bool) -> list[Fault]:
+    def select(number: int, changing: bool) -> Sequence[Fault]:
         faults = every(number, changing)
         turn, rest = divmod(number, step)
         return [] if rest else [faults[turn % len(faults)]]
@@ -135,29 +139,62 @@ def each_nth(step: int) -> Selects:
     return select
 
 
+def sample(number: int, changing: bool) -> Sequence[Fault]:
+    """One fault at each fifth of the calls that change something, and at each hundredth of the others."""
+    return each_nth(5 if changing else 100)(number, changing)
+
+
+@dataclass(frozen=True)
+class Usual:
+    """What comes of a run without a fault.
+
+    Args:
+        end: how the account is then.
+        steady: what it leaves as it would be without it: what is foreign, and data that is kept.
+    """
+
+    end: End
+    steady: frozenset[tuple[str, str]]
+
+
+def usual(world: World, options: Options) -> Usual:
+    """What comes of a run without a fault; the account is as it was afterwards.
+
+    Raises:
+        AssertionError: when it does not come to its end, or changes what is foreign.
+    """
+    control = {(kind, name): each for kind, name, each in in_child(lambda: _listed(world.at_rest()))}
+    left, there = in_child(lambda: _undisturbed(world, options))
+    end = End(frozenset(map(tuple, left)), {(kind, name): each for kind, name, each in there})
+    steady = frozenset(key for key, each in control.items() if end.there.get(key) == each)
+    changed = sorted(world.foreign & control.keys() - steady)
+    assert not changed, f"without a fault a run changes {changed}"
+    return Usual(end, steady)
+
+
 def sweep(
-    world: World, options: Options, selects: Selects, told: Callable[[Tried], None] = lambda _tried: None
+    world: World,
+    options: Options,
+    expected: Usual,
+    selects: Selects,
+    told: Callable[[Tried], None] = lambda _tried: None,
 ) -> Swept:
     """Tries faults at the calls of a teardown, as many at a time as there are processors.
 
     Args:
         world: the account; it is as it was afterwards.
         options: what was decided.
+        expected: what comes of a run without a fault.
         selects: which faults.
         told: called with each of them when it was tried.
     """
-    control = {(kind, name): each for kind, name, each in in_child(lambda: _listed(world.at_rest()))}
-    left, there = in_child(lambda: _undisturbed(world, options))
-    end = End(frozenset(map(tuple, left)), {(kind, name): each for kind, name, each in there})
-    # What a run leaves as it would be without it: what is foreign, and data that is kept.
-    steady = frozenset(key for key, each in control.items() if end.there.get(key) == each)
-    changed = sorted(world.foreign & control.keys() - steady)
-    assert not changed, f"without a fault a run changes {changed}"
-    return _Sweep(world, options, selects, end, steady, told).swept()
+    swept = in_child(lambda: asdict(_Sweep(world, options, selects, expected, told).swept()))
+    tried = (Tried(**{**each, "fault": Fault(each["fault"]), "wrong": tuple(each["wrong"])}) for each in swept["tried"])
+    return Swept(swept["calls"], swept["changing"], tuple(tried))
 
 
 def _undisturbed(world: World, options: Options) -> Any:
-    folder = world.folder / "undisturbed"
+    folder = world.folder / f"undisturbed-{os.getpid()}"
     ran = world.run(options, Journal(folder / "journal.jsonl"))
     assert ran.code == 0, ran.told
     end = end_of(world, folder)
@@ -176,15 +213,14 @@ class _Sweep:
         world: World,
         options: Options,
         selects: Selects,
-        end: End,
-        steady: frozenset[tuple[str, str]],
+        expected: Usual,
         told: Callable[[Tried], None],
     ) -> None:
         self._world, self._options, self._selects, self._told = world, options, selects, told
-        self._end, self._steady = end, steady
+        self._expected = expected
         self._theirs = {name for _, name in world.foreign}
         self._number = self._changing = 0
-        self._folder = world.folder / "swept"
+        self._folder = world.folder / f"swept-{os.getpid()}"
         self._journal = Journal(self._folder / "journal.jsonl")
         self._tried: list[Tried] = []
         self._waiting: dict[int, tuple[Child, int, str, Fault]] = {}
@@ -289,13 +325,102 @@ class _Sweep:
             ran = self._run()
         if ran.code != 0:
             self._wrong.append(f"the next run ended with {ran.code}: {ran.told[-1000:]}")
-        return self._wrong + self._end.differs(end_of(self._world, self._journal.file.parent), self._steady)
+        return self._wrong + self._expected.end.differs(
+            end_of(self._world, self._journal.file.parent), self._expected.steady
+        )
+
+
+def killed(world: World, options: Options, expected: Usual, number: int, *, after: bool) -> list[str]:
+    """Kills a run in a process of its own at one of its calls, and lets another end it; gives what is wrong then.
+
+    Args:
+        world: the account; it is as it was afterwards.
+        options: what was decided.
+        expected: what comes of a run that nobody kills.
+        number: of the call, among them those that ask for the time.
+        after: whether AWS has done it by then.
+    """
+    wrong: list[str] = in_child(lambda: _after_kill(world, options, expected, number, after=after))
+    return wrong
+
+
+def _after_kill(world: World, options: Options, expected: Usual, number: int, *, after: bool) -> list[str]:
+    folder = world.folder / f"killed-{os.getpid()}"
+    assert _served(world, options, folder, number, after=after) is None, "it came to its end before it was killed"
+    ran = _served(world, options, folder)
+    wrong = [] if ran and ran["code"] == 0 else [f"the next run: {ran}"]
+    return wrong + expected.end.differs(end_of(world, folder), expected.steady)
+
+
+def _served(world: World, options: Options, folder: Path, number: int = -1, *, after: bool = False) -> Json | None:
+    """How a run in a process of its own ends, which asks this one for AWS and for the time; None when it is killed."""
+    here, there = Pipe()
+    child = Child()
+    if child.is_here:
+        here.close()
+        journal = Journal(folder / "journal.jsonl")
+        asked = _Distant(there)
+        child.end(lambda: asdict(world.run(options, journal, lambda service: _Client(service, asked), asked)))
+    there.close()
+    for count_ in count():
+        try:
+            service, operation, arguments = here.recv()
+        except EOFError:
+            ran: Json = child.result()
+            return ran
+        if count_ == number and not after:
+            break
+        here.send(_answer(world, service, operation, arguments))
+        if count_ == number:
+            break
+    child.kill()
+    return None
+
+
+def _answer(world: World, service: str, operation: str, arguments: Json) -> Any:
+    if service == "clock":
+        return getattr(world.account.aws.clock, operation)(*arguments.values())
+    try:
+        answer = getattr(world.client(service), operation)(**arguments)
+    except ClientError as error:
+        return error
+    return {name: each.read() if name == "Body" else each for name, each in answer.items()}
+
+
+class _Distant:
+    """AWS and its clock, in another process."""
+
+    def __init__(self, pipe: Connection) -> None:
+        self._pipe = pipe
+
+    def call(self, service: str, operation: str, arguments: Json) -> Any:
+        """Makes a call there."""
+        self._pipe.send((service, operation, arguments))
+        answer = self._pipe.recv()
+        if isinstance(answer, Exception):
+            raise answer
+        return {**answer, "Body": BytesIO(answer["Body"])} if isinstance(answer, dict) and "Body" in answer else answer
+
+    def now(self) -> float:
+        """Seconds since the clock was made."""
+        return float(self.call("clock", "now", {}))
+
+    def sleep(self, seconds: float) -> None:
+        """Lets that many of its seconds pass."""
+        self.call("clock", "sleep", {"seconds": seconds})
+
+
+class _Calls(Protocol):
+    """What makes calls."""
+
+    def call(self, service: str, operation: str, arguments: Json) -> Any:
+        """Makes one."""
 
 
 class _Client:
-    """A client whose calls can be faulty."""
+    """A client whose calls go another way."""
 
-    def __init__(self, service: str, calls: _Sweep) -> None:
+    def __init__(self, service: str, calls: _Calls) -> None:
         self._service, self._calls = service, calls
 
     def __getattr__(self, operation: str) -> Callable[..., Any]:

@@ -6,6 +6,7 @@ A second environment, things of nobody's, and things that look as if they were t
 import json
 import os
 import re
+import signal
 import traceback
 import warnings
 from base64 import b64decode
@@ -22,6 +23,8 @@ from rich.console import Console
 
 from environments.loading import parse
 from local_aws import LocalAws
+from local_aws.clock import Clock
+from local_aws.cloudformation import graph
 from operations.errors import InputError
 from operations.teardown import connect, runs, schedule, together
 from operations.teardown.journal import Journal
@@ -77,11 +80,14 @@ class World:
     foreign: frozenset[tuple[str, str]]
     since: datetime
 
-    def run(self, options: Options, journal: Journal, client: Client | None = None) -> Ran:
+    def run(self, options: Options, journal: Journal, client: Client | None = None, clock: Clock | None = None) -> Ran:
         """A run as the program makes it, in one thread: its exit code, also for what the program makes codes of."""
         told = StringIO()
         account = connect.Account(
-            self.account.environment, client or self.client, self.account.aws.clock, "arn:aws:iam::111111111111:user/me"
+            self.account.environment,
+            client or self.client,
+            clock or self.account.aws.clock,
+            "arn:aws:iam::111111111111:user/me",
         )
         with at_once():
             try:
@@ -133,6 +139,8 @@ def of_assembly(ours: Assembly, folder: Path, second: Assembly | None = None) ->
     # Snapshots of Amazon's images are more than all else in an account.
     with (
         patch.dict(os.environ, {"MOTO_EC2_LOAD_DEFAULT_AMIS": "false"}),
+        # moto is not made for the threads of a deployment: one in a hundred loses a resource.
+        patch.object(graph, "ThreadPoolExecutor", AtOnce),
         LocalAws(account=environment.account, region=environment.region) as aws,
     ):
         account = Account(aws, environment, ours.folder, folder / "journal.jsonl")
@@ -260,6 +268,12 @@ class Child:
         with os.fdopen(self._writes, "w") as pipe:
             json.dump(said, pipe, default=str)
         os._exit(0)
+
+    def kill(self) -> None:
+        """Ends it at once, with SIGKILL."""
+        os.kill(self._id, signal.SIGKILL)
+        os.waitpid(self._id, 0)
+        os.close(self.reads)
 
     def result(self) -> Any:
         """What was said at its end.
