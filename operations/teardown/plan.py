@@ -12,7 +12,7 @@ from operations.teardown.policy import Policy
 from operations.teardown.refusals import telling
 from operations.teardown.schedule import Step, Waits
 from operations.teardown.scope import Scope
-from operations.teardown.stacks import needed_by
+from operations.teardown.stacks import NEVER_WITH, needed_by
 from operations.teardown.stages import Stage, Things, of_kinds, of_stacks
 
 
@@ -90,13 +90,15 @@ def make(inventory: Inventory, policy: Policy, others: Sequence[Stage], blockers
         blockers: what speaks against it already.
     """
     things = yield from inventory.all()
-    kept = {
+    kept = [each for kind in KINDS for each in things[kind.name] if policy.keeps(kind, each)]
+    # What people made stands in no template: it tells itself where it is.
+    told = json.dumps([each.told for each in kept if not each.stack and each.kind in policy.volumes], default=str)
+    used = {
         (each.stack, each.logical_id)
-        for kind in KINDS
-        for each in things[kind.name]
-        if each.stack and policy.keeps(kind, each)
+        for each in inventory.scope.resources
+        if each.physical_id and f'"{each.physical_id}"' in told and not each.type.startswith(NEVER_WITH)
     }
-    needed = needed_by(inventory.scope, kept)
+    needed = used | needed_by(inventory.scope, {(each.stack, each.logical_id) for each in kept if each.stack} | used)
     needed |= {(each.stack, each.logical_id) for each in inventory.scope.resources if each.needed}
     drains = [*of_kinds(), *others]
     # What is purged once a stack is gone is nothing that a stack waits for.
