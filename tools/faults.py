@@ -26,8 +26,8 @@ def main() -> int:
     selects = each_nth(arguments.step) if arguments.step else every
     began = time.monotonic()
 
-    def among(number: int, changing: bool) -> Sequence[Fault]:
-        return selects(number, changing) if changing or not arguments.changing else ()
+    def among(which: int, changing: bool) -> Sequence[Fault]:
+        return selects(which, changing) if changing or not arguments.changing else ()
 
     def told(tried: Tried) -> None:
         print(f"{time.monotonic() - began:6.0f} s  {tried.line}", flush=True)

@@ -120,28 +120,28 @@ def end_of(world: World, folder: Path) -> End:
 
 
 Selects = Callable[[int, bool], Sequence[Fault]]
-"""Number of a call, and whether it changes something, to the faults that are tried at it."""
+"""Which of the calls that change something one is, or of the others, and whether it does, to the faults tried at it."""
 
 
-def every(_number: int, changing: bool) -> Sequence[Fault]:
+def every(_which: int, changing: bool) -> Sequence[Fault]:
     """All faults at each call."""
     return [fault for fault in Fault if changing or fault not in AFTER]
 
 
 def each_nth(step: int) -> Selects:
-    """One fault at each so many calls, the kinds in turn."""
+    """One fault at each so many calls of a sort, the kinds in turn."""
 
-    def select(number: int, changing: bool) -> Sequence[Fault]:
-        faults = every(number, changing)
-        turn, rest = divmod(number, step)
+    def select(which: int, changing: bool) -> Sequence[Fault]:
+        faults = every(which, changing)
+        turn, rest = divmod(which, step)
         return [] if rest else [faults[turn % len(faults)]]
 
     return select
 
 
-def sample(number: int, changing: bool) -> Sequence[Fault]:
+def sample(which: int, changing: bool) -> Sequence[Fault]:
     """One fault at each fifth of the calls that change something, and at each hundredth of the others."""
-    return each_nth(5 if changing else 100)(number, changing)
+    return each_nth(5 if changing else 100)(which, changing)
 
 
 @dataclass(frozen=True)
@@ -262,7 +262,8 @@ class _Sweep:
             self._wrong.append(f"{name} changes {theirs}")
         fault = None
         if not self._here:
-            fault = self._copied(name, self._selects(self._number, changing))
+            which = self._changing if changing else self._number - self._changing
+            fault = self._copied(name, self._selects(which, changing))
             if not fault:
                 self._number += 1
                 self._changing += changing

@@ -66,7 +66,7 @@ def test_a_run_that_was_killed_is_ended_by_the_next(made: World, expected: Usual
 
 def test_a_run_that_does_not_go_on_is_noticed(made: World, expected: Usual, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(aws, "passes", lambda _error: False)
-    at_one: Selects = lambda number, _changing: [Fault.THROTTLE] if number == 700 else []  # noqa: E731
+    at_one: Selects = lambda which, changing: [Fault.THROTTLE] if (which, changing) == (600, False) else []  # noqa: E731
     (tried,) = sweep(made, OPTIONS, expected, at_one).tried
     assert tried.wrong[0].startswith("the run did not go on")
 
@@ -89,4 +89,4 @@ def test_faults_after_a_call_that_only_looks_are_faults_before_the_next() -> Non
 
 
 def test_the_kinds_take_turns() -> None:
-    assert [each_nth(2)(number, True) for number in range(4)] == [[Fault.THROTTLE], [], [Fault.SERVER], []]
+    assert [each_nth(2)(which, True) for which in range(4)] == [[Fault.THROTTLE], [], [Fault.SERVER], []]
