@@ -12,12 +12,10 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from functools import partial
-from io import BytesIO
 from itertools import count
 from multiprocessing import Pipe
-from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from botocore.exceptions import ClientError, ConnectionClosedError
 
@@ -25,6 +23,7 @@ from operations.teardown.aws import READS
 from operations.teardown.journal import Journal
 from operations.teardown.options import Options
 from tests.operations.teardown.described import Described
+from tests.operations.teardown.distant import Client, Distant, answer
 from tests.operations.teardown.world import Child, Ran, World, in_child, left_in
 from tests.support import Json
 
@@ -250,7 +249,7 @@ class _Sweep:
         return Swept(self._number, self._changing, tuple(sorted(self._tried, key=lambda each: each.number)))
 
     def _run(self) -> Ran:
-        return self._world.run(self._options, self._journal, lambda service: _Client(service, self))
+        return self._world.run(self._options, self._journal, lambda service: Client(service, self))
 
     def call(self, service: str, operation: str, arguments: Json) -> Any:
         """Makes a call, or lets something happen to it."""
@@ -360,72 +359,22 @@ def _served(world: World, options: Options, folder: Path, number: int = -1, *, a
     if child.is_here:
         here.close()
         journal = Journal(folder / "journal.jsonl")
-        asked = _Distant(there)
-        child.end(lambda: asdict(world.run(options, journal, lambda service: _Client(service, asked), asked)))
+        asked = Distant(there)
+        child.end(lambda: asdict(world.run(options, journal, asked.client, asked)))
     there.close()
     for count_ in count():
         try:
-            service, operation, arguments = here.recv()
+            asked_for = here.recv()
         except EOFError:
             ran: Json = child.result()
             return ran
         if count_ == number and not after:
             break
-        here.send(_answer(world, service, operation, arguments))
+        here.send(answer(world.client, world.account.aws.clock, asked_for))
         if count_ == number:
             break
     child.kill()
     return None
-
-
-def _answer(world: World, service: str, operation: str, arguments: Json) -> Any:
-    if service == "clock":
-        return getattr(world.account.aws.clock, operation)(*arguments.values())
-    try:
-        answer = getattr(world.client(service), operation)(**arguments)
-    except ClientError as error:
-        return error
-    return {name: each.read() if name == "Body" else each for name, each in answer.items()}
-
-
-class _Distant:
-    """AWS and its clock, in another process."""
-
-    def __init__(self, pipe: Connection) -> None:
-        self._pipe = pipe
-
-    def call(self, service: str, operation: str, arguments: Json) -> Any:
-        """Makes a call there."""
-        self._pipe.send((service, operation, arguments))
-        answer = self._pipe.recv()
-        if isinstance(answer, Exception):
-            raise answer
-        return {**answer, "Body": BytesIO(answer["Body"])} if isinstance(answer, dict) and "Body" in answer else answer
-
-    def now(self) -> float:
-        """Seconds since the clock was made."""
-        return float(self.call("clock", "now", {}))
-
-    def sleep(self, seconds: float) -> None:
-        """Lets that many of its seconds pass."""
-        self.call("clock", "sleep", {"seconds": seconds})
-
-
-class _Calls(Protocol):
-    """What makes calls."""
-
-    def call(self, service: str, operation: str, arguments: Json) -> Any:
-        """Makes one."""
-
-
-class _Client:
-    """A client whose calls go another way."""
-
-    def __init__(self, service: str, calls: _Calls) -> None:
-        self._service, self._calls = service, calls
-
-    def __getattr__(self, operation: str) -> Callable[..., Any]:
-        return lambda **arguments: self._calls.call(self._service, operation, arguments)
 
 
 def _error(code: str, message: str, status: int, operation: str) -> ClientError:

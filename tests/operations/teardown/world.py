@@ -11,7 +11,7 @@ import traceback
 import warnings
 from base64 import b64decode
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import StringIO
@@ -119,28 +119,31 @@ def left_in(folder: Path) -> list[Json]:
 
 
 @contextmanager
-def world(folder: Path, changes: Json | None = None, *, second: bool = True) -> Iterator[World]:
+def world(folder: Path, changes: Json | None = None, *, second: bool = True, threads: bool = False) -> Iterator[World]:
     """An account with the environment ``local``, with some changes.
 
     Args:
         folder: an empty folder.
         changes: as ``text_of`` takes them.
         second: whether the second environment is there, with what people left in it.
+        threads: whether CloudFormation does several things at a time. moto is not made for that: one deployment in a
+            hundred loses a resource.
     """
     ours = synthesize(parse(text_of("local", changes), "local.yaml"), folder / "ours")
-    with of_assembly(ours, folder, _second(folder) if second else None) as made:
+    with of_assembly(ours, folder, _second(folder) if second else None, threads=threads) as made:
         yield made
 
 
 @contextmanager
-def of_assembly(ours: Assembly, folder: Path, second: Assembly | None = None) -> Iterator[World]:
+def of_assembly(
+    ours: Assembly, folder: Path, second: Assembly | None = None, *, threads: bool = False
+) -> Iterator[World]:
     """The same, of an environment that is synthesised."""
     environment = ours.environment
     # Snapshots of Amazon's images are more than all else in an account.
     with (
         patch.dict(os.environ, {"MOTO_EC2_LOAD_DEFAULT_AMIS": "false"}),
-        # moto is not made for the threads of a deployment: one in a hundred loses a resource.
-        patch.object(graph, "ThreadPoolExecutor", AtOnce),
+        nullcontext() if threads else patch.object(graph, "ThreadPoolExecutor", AtOnce),
         LocalAws(account=environment.account, region=environment.region) as aws,
     ):
         account = Account(aws, environment, ours.folder, folder / "journal.jsonl")
