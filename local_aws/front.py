@@ -6,8 +6,9 @@ written with moto's own parsers and serializers, which follow botocore's service
 """
 
 import re
+import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
@@ -93,6 +94,8 @@ class Front:
         """Takes hold of moto until the end of the block."""
         theirs = BaseResponse.call_action
         front = self
+        # moto's dictionaries are not made for several threads: one may grow while another thread reads it.
+        one_at_a_time = threading.RLock()
 
         def call_action(self: BaseResponse) -> Any:
             try:
@@ -101,24 +104,8 @@ class Front:
                 operation, in_path = get_service_router(name).match(self.normalized_request)
             except (NotFound, MethodNotAllowed, NotImplementedError):
                 return theirs(self)
-            key = (name, operation.name)
-            handler, checks = front.handlers.get(key), front.checks.get(key, ())
-            try:
-                if not handler and not checks:
-                    return theirs(self)
-                call = Call(name, operation.name, _parsed(self, operation, in_path), self.current_account, self.region)
-                for check in checks:
-                    check(call)
-                if not handler:
-                    return theirs(self)
-                answer: object = handler(call)
-                if answer is None:
-                    return theirs(self)
-            except AwsError as error:
-                answer = error
-            except NotImplementedError:
-                answer = AwsError("ValidationException", f"The local AWS does not have {name}.{operation.name}")
-            return _written(self, operation, answer)
+            with nullcontext() if name in _WAITING else one_at_a_time:
+                return front._answered(self, operation, in_path, theirs)
 
         with ExitStack() as patches:
             patches.enter_context(patch.object(BaseResponse, "call_action", call_action))
@@ -126,6 +113,32 @@ class Front:
                 paths = _paths_of(service)
                 patches.enter_context(patch.dict(paths, self._missing(service, paths)))
             yield
+
+    def _answered(
+        self,
+        response: BaseResponse,
+        operation: OperationModel,
+        in_path: dict[str, Any],
+        theirs: Callable[[BaseResponse], Any],
+    ) -> Any:
+        name = response.boto3_service_name
+        key = (name, operation.name)
+        handler, checks = self.handlers.get(key), self.checks.get(key, ())
+        try:
+            if not handler and not checks:
+                return theirs(response)
+            parameters = _parsed(response, operation, in_path)
+            call = Call(name, operation.name, parameters, response.current_account, response.region)
+            for check in checks:
+                check(call)
+            answer: object = handler(call) if handler else None
+            if answer is None:
+                return theirs(response)
+        except AwsError as error:
+            answer = error
+        except NotImplementedError:
+            answer = AwsError("ValidationException", f"The local AWS does not have {name}.{operation.name}")
+        return _written(response, operation, answer)
 
     def _missing(self, service: str, paths: Mapping[str, Any]) -> dict[str, Any]:
         """The paths of our operations that moto does not know: it would answer 404 before it asks us."""
@@ -147,6 +160,9 @@ class Front:
         if operation not in get_service_model(service).operation_names:
             raise ValueError(f"{service}.{operation}: botocore knows no such operation")
 
+
+_WAITING = frozenset({"cloudformation"})
+"""Services whose answers wait for calls that other threads make."""
 
 _LABEL = re.compile(r"\{[^}]+\}")
 """A part of a path that is a parameter."""

@@ -441,14 +441,16 @@ def aws(server: Server) -> Iterator[Path]:
 
 
 def run(server: Server, minutes: float, *options: str) -> str:
-    """The program by itself, as systemd runs it."""
-    return subprocess.run(
+    """What the program says after the time, by itself as systemd runs it."""
+    moment, _, said = subprocess.run(
         [sys.executable, "-I", PROGRAM, "--minutes", str(minutes), "--region", "eu-west-1", *options],
         env={"TRAINYARD_ROOT": str(server.root), "PATH": str(server.root / "bin")},
         capture_output=True,
         text=True,
         check=True,
-    ).stdout
+    ).stdout.partition(" ")
+    assert abs(time.time() - datetime.fromisoformat(moment).timestamp()) < HOUR
+    return said
 
 
 def test_the_program_stops_an_idle_instance_in_its_third_run(server: Server, aws: Path) -> None:

@@ -1,4 +1,7 @@
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from threading import Barrier, BrokenBarrierError
 from typing import Any
 
 import boto3
@@ -122,3 +125,26 @@ def _call(service: str, operation: str, parameters: dict[str, Any]) -> Any:
     client: Any = boto3.client(service, "eu-west-1")  # type: ignore[call-overload]
     method = next(name for name, each in client.meta.method_to_api_mapping.items() if each == operation)
     return getattr(client, method)(**parameters)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "together"),
+    [("json", False), ("rest-json", False), ("query", True)],
+    ids=["other services", "Batch", "CloudFormation"],
+)
+def test_calls_are_answered_one_at_a_time_unless_an_answer_waits_for_other_calls(
+    front: Front, protocol: str, together: bool
+) -> None:
+    service, operation, parameters, answer = PROTOCOLS[protocol]
+    both_are_inside = Barrier(2)
+
+    def handler(_: Call) -> Answer:
+        # Only the first of two that come alone waits: the second finds it broken.
+        with suppress(BrokenBarrierError):
+            both_are_inside.wait(10 if together else 0.2)
+        return answer
+
+    front.handle(service, operation, handler)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda _: _call(service, operation, parameters), range(2)))
+    assert both_are_inside.broken is not together
