@@ -119,6 +119,8 @@ def look(aws: Aws, environment: str, recorded: Iterable[Json] = ()) -> Waits:
         tags = {tag["Key"]: tag["Value"] for tag in each.get("Tags", ())}
         if each["StackName"].startswith(f"trainyard-{environment}-") and tags.get("Environment") == environment:
             stacks.append((yield from _stack(aws, each, needed)))
+    known = {stack.name for stack in stacks} | {name for name, _ in before}
+    before |= {(each.stack, each.logical_id): each for each in (yield from _of_deleted(aws, environment, known))}
     there = {(each.stack, each.logical_id) for stack in stacks for each in stack.resources}
     return Scope(
         environment=environment,
@@ -132,11 +134,7 @@ def look(aws: Aws, environment: str, recorded: Iterable[Json] = ()) -> Waits:
 
 def _stack(aws: Aws, described: Json, needed: Collection[tuple[str, str]]) -> Waits:
     name = described["StackId"]
-    try:
-        template = (yield from aws.call("cloudformation", "get_template", StackName=name))["TemplateBody"]
-    except ClientError:
-        # One of a change set that was never executed has none.
-        template = {}
+    template = yield from _template(aws, name)
     summaries = yield from aws.pages(
         "cloudformation", "list_stack_resources", "StackResourceSummaries[]", StackName=name
     )
@@ -163,6 +161,52 @@ def _stack(aws: Aws, described: Json, needed: Collection[tuple[str, str]]) -> Wa
         template=template,
         exports=frozenset(each["ExportName"] for each in described.get("Outputs", ()) if "ExportName" in each),
     )
+
+
+def _template(aws: Aws, stack: str) -> Waits:
+    try:
+        return (yield from aws.call("cloudformation", "get_template", StackName=stack))["TemplateBody"]
+    except ClientError:
+        # One of a change set that was never executed has none.
+        return {}
+
+
+def _of_deleted(aws: Aws, environment: str, known: Collection[str]) -> Waits:
+    """Resources of stacks that somebody deleted: what people made hangs on them still.
+
+    CloudFormation tells of them for 90 days. Of several with one name it is the last.
+
+    Source: AWS docs AWSCloudFormation/latest/APIReference/API_ListStacks.html and API_DescribeStackEvents.html
+    """
+    listed = yield from aws.pages(
+        "cloudformation", "list_stacks", "StackSummaries[]", StackStatusFilter=["DELETE_COMPLETE"]
+    )
+    last = {each["StackName"]: each for each in sorted(listed, key=lambda each: each["DeletionTime"])}
+    found: list[Resource] = []
+    for name, each in sorted(last.items()):
+        if name in known or not name.startswith(f"trainyard-{environment}-"):
+            continue
+        id_ = each["StackId"]
+        (told,) = (yield from aws.call("cloudformation", "describe_stacks", StackName=id_))["Stacks"]
+        if {"Key": "Environment", "Value": environment} not in told.get("Tags", ()):
+            continue
+        given = (yield from _template(aws, id_)).get("Resources", {})
+        events = yield from aws.pages("cloudformation", "describe_stack_events", "StackEvents[]", StackName=id_)
+        # The latest first, and the stack among them as one of its own resources.
+        latest = {event["LogicalResourceId"]: event for event in reversed(events) if event.get("PhysicalResourceId")}
+        found += [
+            Resource(
+                stack=name,
+                logical_id=logical_id,
+                type=event["ResourceType"],
+                physical_id=event["PhysicalResourceId"],
+                kept=given[logical_id].get("DeletionPolicy") in KEEPING,
+                status=event["ResourceStatus"],
+            )
+            for logical_id, event in latest.items()
+            if logical_id in given
+        ]
+    return found
 
 
 def _imports(part: Any) -> Iterable[str]:

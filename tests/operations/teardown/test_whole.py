@@ -188,6 +188,15 @@ def interrupted(made: World) -> None:
 
 
 def test_what_people_left_is_found_after_somebody_deleted_the_stack_of_their_team(whole: Whole) -> None:
+    """Also when no run has written down before what was in it."""
+    after = whole.taken_away(before=deleted)
+    assert after.is_clean()
+    assert [
+        name for kind, name in after.there if kind in ("clusters", "notebook instances") and "local-t" in name
+    ] == []
+
+
+def test_it_is_found_after_a_run_was_interrupted_too(whole: Whole) -> None:
     def before(made: World) -> None:
         interrupted(made)
         deleted(made)
