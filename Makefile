@@ -20,7 +20,7 @@ SCRIPTS := $(filter-out $(SOURCED),$(SHELL_FILES))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-dev assembly safe-assembly synth diff deploy destroy teardown wheelhouse scp simulate demo local-up local-down test test-unit lint snapshots baseline bench bench-local bench-start mutants lock clean
+.PHONY: help setup setup-dev assembly safe-assembly synth diff deploy destroy teardown wheelhouse scp simulate demo local-up local-down test test-unit lint snapshots baseline bench bench-local bench-start mutants faults lock clean
 
 help: ## this list
 	@$(PYTHON) -c 'import re; [print(f"  make {name:12} {text}") for name, text in re.findall(r"^([a-z-]+):.*?## (.*)$$", open("Makefile").read(), re.M)]'
@@ -138,6 +138,9 @@ bench-local: setup-dev ## deployments of 250 to 2,000 resources to the local AWS
 
 mutants: setup-dev ## take away one control at a time and show which test notices
 	@$(BIN)/python -m tools.mutants
+
+faults: setup-dev ## a fault at every call of a teardown (takes hours); OPTIONS="--changing" or "--step N" for fewer
+	@$(BIN)/python -m tools.faults $(OPTIONS)
 
 lock: setup-dev ## renew requirements*.txt and package-lock.json
 	@$(UV_COMPILE) requirements.in --output-file requirements.txt

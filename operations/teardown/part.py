@@ -92,7 +92,7 @@ def _has(resources: set[Logical], owners: set[str], kind: Kind, thing: Thing) ->
 
 def _resources(scope: Scope, part: Part) -> tuple[set[Logical], set[str]]:
     """The resources of a part, and the owners by whom the rest of it is known."""
-    team = [stack for stack in scope.stacks if stack.name == f"trainyard-{scope.environment}-team-{part.team.lower()}"]
+    team = [stack for stack in scope.stacks if stack.name == f"trainyard-{scope.environment}-team-{part.team}"]
     teams = [stack for stack in scope.stacks if f"trainyard-{scope.environment}-team-" in stack.name]
     if part.notebook:
         return _at(team if part.team else teams, f"/Notebooks/{part.notebook}/"), set()

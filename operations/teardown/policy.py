@@ -45,7 +45,8 @@ class Policy:
 
     def keeps(self, kind: Kind, thing: Thing) -> bool:
         """Whether a thing is there when the run is over."""
-        if thing.name in self.purge:
+        # What is listed of something goes with it: a group of models with their versions.
+        if self.purge & ({thing.name, thing.name.rpartition("/")[0]} if kind.within else {thing.name}):
             return False
         decided = self.volumes.get(kind.name)
         return kind.data or decided is Volumes.KEEP or (decided is None and thing.kept)

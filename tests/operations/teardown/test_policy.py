@@ -46,3 +46,11 @@ def test_data_is_kept() -> None:
 
 def test_data_is_deleted_by_name() -> None:
     assert deleted(Policy({}, frozenset({"a"})), "feature groups")
+
+
+@pytest.mark.parametrize(("purged", "goes"), [("vision-a", True), ("vision-a/1", True), ("vision", False)])
+def test_a_version_of_a_model_is_deleted_with_its_group_or_by_its_own_name(purged: str, goes: bool) -> None:
+    kind = OF_NAME["model packages"]
+    arn = "arn:aws:sagemaker:eu-west-1:111111111111:model-package/vision-a/1"
+    version = Thing(kind.name, (("ModelPackageName", arn),), "Completed")
+    assert Policy({}, frozenset({purged})).keeps(kind, version) is not goes
