@@ -110,7 +110,7 @@ test: lint $(VENV)/.sdk ## lint and every test
 	@$(BIN)/python -m pytest --numprocesses=auto --dist loadgroup
 
 test-unit: setup-dev ## the tests that take seconds
-	@$(BIN)/python -m pytest --numprocesses=auto -m "not slow"
+	@$(BIN)/python -m pytest --numprocesses=auto --dist loadgroup -m "not slow"
 
 lint: setup-dev ## ruff, mypy --strict, shellcheck, shfmt
 	@$(BIN)/ruff check .

@@ -27,20 +27,21 @@ class Clients:
         self.region = region
         self.clock = clock
         self.endpoint = endpoint
-        self._client = cache(_make)
 
     def client(self, service: str, region: str | None = None) -> Any:
         """The boto3 client of a service, of this region unless another is named."""
         # boto3 sessions are not safe to share while they make clients; the clients are.
         with _MAKING:
-            return self._client(service, region or self.region)
+            return _client(service, region or self.region)
 
 
 _MODELS = create_loader()
 """The models of all services, read once in a process: those of EC2 alone take a third of a second."""
 
 
-def _make(service: str, region: str) -> Any:
+@cache
+def _client(service: str, region: str) -> Any:
+    """It knows nothing of the local AWS that it is used with, and the next one uses it too."""
     session = get_session()
     session.register_component("data_loader", _MODELS)
     return boto3.Session(botocore_session=session).client(

@@ -87,6 +87,8 @@ def _settings(account: str, region: str) -> Iterator[None]:
         "AWS_DEFAULT_REGION": region,
         "AWS_EC2_METADATA_DISABLED": "true",
         "MOTO_ACCOUNT_ID": account,
+        # Thousands of old images, which take longer to read than most deployments do.
+        "MOTO_EC2_LOAD_DEFAULT_AMIS": "false",
     }
     with patch.dict(os.environ, settings):
         for name in [name for name in os.environ if name.startswith("AWS_ENDPOINT_URL") or name == "AWS_PROFILE"]:

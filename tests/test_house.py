@@ -4,6 +4,8 @@ import ast
 import importlib.util
 import json
 import re
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
@@ -112,3 +114,18 @@ def test_the_cdk_cli_is_pinned_with_a_hash_and_without_a_host() -> None:
 @pytest.mark.parametrize("file", sorted((ROOT / "environments").glob("*.yaml")), ids=lambda file: file.name)
 def test_editors_complete_the_environment_files(file: Path) -> None:
     assert file.read_text().startswith("# yaml-language-server: $schema=schema.json\n")
+
+
+@pytest.mark.slow
+def test_tests_of_a_group_run_in_one_process(tmp_path: Path) -> None:
+    """What they share is made once: the suite takes its time by that."""
+    (tmp_path / "test_group.py").write_text(
+        "import os, pathlib, pytest\n\n"
+        "@pytest.mark.xdist_group('one')\n"
+        "@pytest.mark.parametrize('number', range(8))\n"
+        "def test_it(number):\n"
+        "    pathlib.Path(str(os.getpid())).touch()\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--numprocesses=2", "--dist=loadgroup"]
+    subprocess.run([*command, "test_group.py"], cwd=tmp_path, check=True, capture_output=True)
+    assert len([each for each in tmp_path.iterdir() if each.name.isdigit()]) == 1

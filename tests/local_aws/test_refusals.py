@@ -210,12 +210,6 @@ NO_CONTAINERS: Any = {"batch": {"use_docker": False}}
 rows = pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row[0]} ({row[1]})")
 
 
-@pytest.fixture(autouse=True)
-def few_images(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Spares moto the making of hundreds of images for each test."""
-    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
-
-
 @pytest.fixture
 def moto_alone() -> Iterator[World]:
     with mock_aws(config=NO_CONTAINERS):

@@ -11,8 +11,7 @@ from tests.local_aws.guardduty import plant
 
 
 @pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalAws]:
-    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
+def aws() -> Iterator[LocalAws]:
     with LocalAws() as here:
         yield here
 

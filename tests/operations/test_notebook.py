@@ -100,6 +100,7 @@ class Account:
     def instance(self) -> Json:
         """What SageMaker says of the instance."""
         found: Json = self.aws.client("sagemaker").describe_notebook_instance(NotebookInstanceName=self.name)
+        del found["ResponseMetadata"]
         return found
 
     @property

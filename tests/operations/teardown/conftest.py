@@ -13,6 +13,8 @@ QUICK = frozenset(
 """Those that deploy nothing."""
 
 
+# Before xdist looks at the marks.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
     """The tests of a file run in one process, so that what they share is made once."""
     for item in items:
