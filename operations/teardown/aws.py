@@ -83,10 +83,11 @@ class Aws:
         while True:
             answer = yield from self.call(service, operation, **more)
             found += jmespath.search(expression, answer) or []
-            token = next(((ask, answer[told]) for told, ask in TOKENS.items() if answer.get(told)), None)
-            if token is None:
+            # IAM says beside its Marker that there is more. EFS has NextMarker, and repeats the Marker of the request.
+            told = [each for each in TOKENS if answer.get(each) and (each != "Marker" or answer.get("IsTruncated"))]
+            if not told:
                 return found
-            more = {**arguments, token[0]: token[1]}
+            more = {**arguments, TOKENS[told[0]]: answer[told[0]]}
 
     def _once(self, service: str, operation: str, arguments: dict[str, Any]) -> Any:
         with self._limits[service]:

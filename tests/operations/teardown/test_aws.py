@@ -1,16 +1,24 @@
 """Calls that are made again while what fails is passing."""
 
+import re
 from collections.abc import Callable
+from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore import xform_name
 from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
+from botocore.session import get_session
 
+from environments.loading import ROOT
 from local_aws.clock import VirtualClock
 from operations.teardown.aws import ATTEMPTS, FIRST_WAIT, LONGEST_WAIT, Aws
 from operations.teardown.journal import Journal
+from operations.teardown.kinds import KINDS
 from operations.teardown.schedule import Outcome, Result, Step, StepError, Waits, run
+from operations.teardown.verify import BY_KEY
 
 HOST = "https://api.sagemaker.eu-west-1.amazonaws.com/"
 
@@ -129,6 +137,38 @@ def test_all_pages_are_asked_for(clock: VirtualClock, journal: Journal, told: st
         {"DomainIdEquals": "d", ask: "a"},
         {"DomainIdEquals": "d", ask: "b"},
     ]
+
+
+WRITTEN = re.compile(r'\bpages\(\s*"([a-z-]+)",\s*"([a-z_]+)"')
+LISTINGS = sorted(
+    {(kind.service, kind.listed) for kind in KINDS}
+    | {(service, operation) for service, operation, *_ in BY_KEY}
+    | {each for module in (ROOT / "operations").rglob("*.py") for each in WRITTEN.findall(module.read_text())}
+)
+
+
+@cache
+def botocore_pages(service: str, operation: str) -> dict[str, Any]:
+    """How botocore pages an operation, if it can."""
+    known = get_session().get_component("data_loader").load_service_model(service, "paginators-1")["pagination"]
+    return next((each for name, each in known.items() if xform_name(name) == operation), {})
+
+
+@pytest.mark.parametrize(("service", "operation"), [each for each in LISTINGS if botocore_pages(*each)])
+def test_pages_are_those_that_botocore_asks_for(
+    clock: VirtualClock, journal: Journal, service: str, operation: str
+) -> None:
+    """Also where the answer repeats what it was asked by, as that of EFS does."""
+    paged = botocore_pages(service, operation)
+    ask, told, more = paged["input_token"], paged["output_token"], paged.get("more_results")
+    pages: list[dict[str, Any]] = [{told: token, **({more: True} if more else {})} for token in ("a", "b")]
+    pages.append({more: False} if more else {})
+    if ask != told or more:
+        for before, page in pairwise(pages):
+            page.setdefault(ask, before[told])
+    client = Service(*pages)
+    assert result(clock, aws(client, clock, journal).pages(service, operation, "[]")).outcome is Outcome.DONE
+    assert client.asked == [{}, {ask: "a"}, {ask: "b"}]
 
 
 def test_only_what_changes_something_is_written_down(clock: VirtualClock, journal: Journal) -> None:
