@@ -20,6 +20,8 @@ BETWEEN = 300.0
 """Seconds from a deletion that failed to the next one."""
 MINUTES = 360
 """After how long a stack that is busy is given up."""
+IN_USE = "in use by"
+"""What CloudFormation says of an export that others import: the stack stays as it was, and waiting does not help."""
 
 NEVER_WITH = ("AWS::Batch::", "AWS::EC2::VPCEndpoint", "AWS::FSx::", "AWS::SageMaker::Mlflow")
 """Types that a kept thing may name and does not need: they go, as they cost money."""
@@ -100,8 +102,11 @@ def remove(aws: Aws, stack: Stack, may_stay: Collection[str], told: Callable[[st
     Raises:
         StepError: when it cannot be deleted, with the resources that hold it.
     """
-    shown, attempts, started = "", 0, aws.clock.now()
-    while (status := (yield from _status(aws, stack))) != "DELETE_COMPLETE":
+    shown, attempts, waited, started = "", 0, 0, aws.clock.now()
+    while True:
+        status, reason = yield from _status(aws, stack)
+        if status == "DELETE_COMPLETE":
+            break
         if status != shown:
             told(stack.name, status)
             shown = status
@@ -111,10 +116,14 @@ def remove(aws: Aws, stack: Stack, may_stay: Collection[str], told: Callable[[st
             yield POLL
             continue
         held = (yield from _held(aws, stack)) if status == "DELETE_FAILED" and attempts else {}
-        if held and not held.keys() <= set(may_stay):
-            if attempts == ATTEMPTS:
-                raise StepError(f"stack {stack.name}: not deleted, held by {_shown(held)}")
-            yield BETWEEN
+        # A deletion that CloudFormation gave up need not end in DELETE_FAILED, and need not name a resource.
+        if attempts and not (held and held.keys() <= set(may_stay)):
+            if attempts == ATTEMPTS or IN_USE in reason:
+                raise StepError(_not_deleted(stack, status, reason, held))
+            if waited < attempts:
+                waited = attempts
+                yield BETWEEN
+                continue
             held = {}
         attempts += 1
         yield from _delete(aws, stack, list(held))
@@ -134,15 +143,22 @@ def _delete(aws: Aws, stack: Stack, staying: list[str]) -> Waits:
         raise StepError(f"stack {stack.name}: not deleted: {code_of(error)}: {message_of(error)}") from None
 
 
+def _not_deleted(stack: Stack, status: str, reason: str, held: dict[str, str]) -> str:
+    if held:
+        return f"stack {stack.name}: not deleted, held by {_shown(held)}"
+    return f"stack {stack.name}: not deleted: {status}: {reason}"
+
+
 def _status(aws: Aws, stack: Stack) -> Waits:
-    """Asked by its ARN: by its name, one that is deleted could not be told from one that never was."""
+    """Status and its reason, by its ARN: by its name, one that is deleted could not be told from one that never was."""
     try:
         answer = yield from aws.call("cloudformation", "describe_stacks", StackName=stack.id)
     except ClientError as error:
         if code_of(error) == "ValidationError" and "does not exist" in message_of(error):
-            return "DELETE_COMPLETE"
+            return "DELETE_COMPLETE", ""
         raise
-    return answer["Stacks"][0]["StackStatus"]
+    told = answer["Stacks"][0]
+    return told["StackStatus"], " ".join(told.get("StackStatusReason", "").split())
 
 
 def _held(aws: Aws, stack: Stack) -> Waits:

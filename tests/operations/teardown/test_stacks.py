@@ -120,6 +120,7 @@ class CloudFormation:
         self.deletions: list[Json] = []
         self.protected = False
         self.busy = 0
+        self.reason = ""
 
     def client(self, _service: str) -> "CloudFormation":
         return self
@@ -132,7 +133,7 @@ class CloudFormation:
         if self.status == "GONE":
             answer: Any = {"Error": {"Code": "ValidationError", "Message": f"Stack with id {StackName} does not exist"}}
             raise ClientError(answer, "DescribeStacks")
-        return {"Stacks": [{"StackStatus": self.status}]}
+        return {"Stacks": [{"StackStatus": self.status, "StackStatusReason": self.reason}]}
 
     def list_stack_resources(self, StackName: str) -> Json:  # noqa: ARG002, N803
         return {
@@ -213,6 +214,62 @@ def test_a_deletion_that_failed_is_tried_again(removed: Callable[..., Result]) -
 def test_what_holds_a_stack_for_ever_is_told(removed: Callable[..., Result]) -> None:
     service = CloudFormation("CREATE_COMPLETE", *[{"Group": "has a dependent object"}] * ATTEMPTS)
     assert removed(service) == Result(Outcome.FAILED, "stack one: not deleted, held by Group (has a dependent object)")
+
+
+class GivenUp(CloudFormation):
+    """Its deletions change nothing, but that it says why."""
+
+    def __init__(self, status: str, reason: str, times: int = 99) -> None:
+        super().__init__(status)
+        self.why, self.times = reason, times
+
+    def delete_stack(self, **arguments: Any) -> Json:
+        if len(self.deletions) == self.times:
+            return super().delete_stack(**arguments)
+        self.deletions.append(arguments)
+        self.reason = self.why
+        return {}
+
+
+# https://github.com/aws/aws-cdk/issues/604
+IN_USE = "Export vpc-demo:Subnets cannot be deleted as it is\n in use by elb-demo"
+
+
+@pytest.mark.parametrize("status", ["CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"])
+def test_users_of_an_export_are_told_at_once(removed: Callable[..., Result], status: str) -> None:
+    service = GivenUp(status, IN_USE)
+    assert removed(service) == Result(
+        Outcome.FAILED,
+        f"stack one: not deleted: {status}: Export vpc-demo:Subnets cannot be deleted as it is in use by elb-demo",
+    )
+    assert len(service.deletions) == 1
+
+
+def test_why_an_earlier_deletion_was_given_up_is_no_matter(removed: Callable[..., Result]) -> None:
+    service = CloudFormation("UPDATE_COMPLETE")
+    service.reason = IN_USE
+    assert removed(service).outcome is Outcome.DONE
+
+
+@pytest.mark.parametrize("status", ["UPDATE_COMPLETE", "DELETE_FAILED"])
+def test_what_keeps_a_stack_that_no_resource_holds_is_told(removed: Callable[..., Result], status: str) -> None:
+    service = GivenUp(status, "Role arn:r is invalid or cannot be assumed")
+    assert removed(service) == Result(
+        Outcome.FAILED, f"stack one: not deleted: {status}: Role arn:r is invalid or cannot be assumed"
+    )
+    assert len(service.deletions) == ATTEMPTS
+
+
+def test_a_deletion_that_was_given_up_is_tried_again(removed: Callable[..., Result]) -> None:
+    assert removed(GivenUp("UPDATE_COMPLETE", "Internal failure", times=2)).outcome is Outcome.DONE
+
+
+def test_one_that_goes_late_is_not_deleted_twice(removed: Callable[..., Result]) -> None:
+    service = GivenUp("UPDATE_COMPLETE", "")
+    looks = iter(["UPDATE_COMPLETE"] * 2 + ["DELETE_IN_PROGRESS"] * 3 + ["DELETE_COMPLETE"])
+    service.describe_stacks = lambda **_: {"Stacks": [{"StackStatus": next(looks)}]}  # type: ignore[method-assign]
+    assert removed(service).outcome is Outcome.DONE
+    assert len(service.deletions) == 1
 
 
 def test_what_a_kept_thing_needs_is_left_in_place(removed: Callable[..., Result]) -> None:
