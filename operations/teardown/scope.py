@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from operations.teardown.aws import Aws
+from operations.teardown.aws import Aws, code_of
 from operations.teardown.schedule import Waits
 
 Json = dict[str, Any]
@@ -165,10 +165,13 @@ def _stack(aws: Aws, described: Json, needed: Collection[tuple[str, str]]) -> Wa
 
 def _template(aws: Aws, stack: str) -> Waits:
     try:
-        return (yield from aws.call("cloudformation", "get_template", StackName=stack))["TemplateBody"]
-    except ClientError:
-        # One of a change set that was never executed has none.
-        return {}
+        answer = yield from aws.call("cloudformation", "get_template", StackName=stack)
+    except ClientError as error:
+        if code_of(error) != "ValidationError":
+            raise
+        answer = {}
+    # That of a change set that was never executed has none.
+    return answer.get("TemplateBody") or {}
 
 
 def _of_deleted(aws: Aws, environment: str, known: Collection[str]) -> Waits:

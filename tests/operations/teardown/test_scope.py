@@ -3,9 +3,13 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
+from operations.teardown.aws import Aws
+from operations.teardown.schedule import Waits
 from operations.teardown.scope import Scope, look
 from tests.operations.teardown.made import Made, made
 
@@ -84,3 +88,33 @@ def test_what_a_run_wrote_down_is_not_asked_for_again(account: Made) -> None:
     delete(account)
     found: Scope = account.finish(look(account.aws, "dev", [recorded]))
     assert [each.logical_id for each in found.gone] == ["Old"]
+
+
+class Templates(Aws):
+    """Answers ``get_template`` as a test says."""
+
+    def __init__(self, account: Made, answer: Any) -> None:
+        super().__init__(account.client, account.aws.region, account.local.clock, account.journal)
+        self._answer = answer
+
+    def call(self, service: str, operation: str, **arguments: Any) -> Waits:
+        if operation != "get_template":
+            return (yield from super().call(service, operation, **arguments))
+        if isinstance(self._answer, str):
+            raise ClientError({"Error": {"Code": self._answer, "Message": "no"}}, "GetTemplate")
+        return self._answer
+
+
+@pytest.mark.parametrize("answer", ["ValidationError", {}, {"TemplateBody": ""}])
+def test_a_stack_without_a_template_keeps_nothing(account: Made, answer: Any) -> None:
+    """https://github.com/cdklabs/awscdk-v1-stack-finder/issues/273"""
+    deploy(account)
+    found: Scope = account.finish(look(Templates(account, answer), "dev"))
+    assert [each.template for each in found.stacks] == [{}]
+
+
+def test_a_template_that_nobody_may_read_is_none_without_contents(account: Made) -> None:
+    """Or nothing would be kept, and stacks would go in any order."""
+    deploy(account)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        account.result(look(Templates(account, "AccessDenied"), "dev"))
