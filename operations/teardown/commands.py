@@ -2,11 +2,13 @@
 
 import argparse
 import json
+import re
 import signal
 import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,9 @@ LEFT, HELD, INTERRUPTED = 1, 3, 130
 
 WIDTH = 240
 """Columns of what is no terminal."""
+
+HASH = re.compile("[0-9a-f]{12}")
+"""What the hash of a plan looks like."""
 
 Parser = argparse.ArgumentParser
 
@@ -89,10 +94,10 @@ def _decisions(parser: Parser) -> None:
     parser.add_argument(
         "--discard-unexported", action="store_true", help="give up what Lustre file systems do not write to a bucket"
     )
-    parser.add_argument("--team", default="", help="only what must end before a deployment without this team")
-    parser.add_argument("--user", default="", help="the same for a person")
-    parser.add_argument("--notebook", default="", help="the same for a notebook; its team with --team")
-    parser.add_argument("--pool", default="", help="the same for a pool")
+    parser.add_argument("--team", help="only what must end before a deployment without this team")
+    parser.add_argument("--user", help="the same for a person")
+    parser.add_argument("--notebook", help="the same for a notebook; its team with --team")
+    parser.add_argument("--pool", help="the same for a pool")
 
 
 def _volumes(parser: Parser) -> None:
@@ -159,7 +164,7 @@ def _console() -> Console:
 def _options(arguments: argparse.Namespace, environment: Environment) -> Options:
     return Options(
         policy=_policy(arguments, environment),
-        part=Part(arguments.team, arguments.user, arguments.notebook, arguments.pool),
+        part=_part(arguments),
         discard_unexported=arguments.discard_unexported,
         agreed=_agreed(getattr(arguments, "plan", None)),
         yes=getattr(arguments, "yes", False),
@@ -167,14 +172,41 @@ def _options(arguments: argparse.Namespace, environment: Environment) -> Options
     )
 
 
+def _part(arguments: argparse.Namespace) -> Part:
+    """The part that was named; all of it without one.
+
+    Raises:
+        InputError: for an empty name, which a variable in a script may be, and for several parts.
+    """
+    given = {field.name: getattr(arguments, field.name) for field in fields(Part)}
+    named = {name: value for name, value in given.items() if value is not None}
+    for name, value in named.items():
+        if not value:
+            raise InputError(f"--{name}: {value!r}: must not be empty; without --{name} it is all of the environment")
+    if len(named) > 1 and named.keys() != {"team", "notebook"}:
+        several = " ".join(f"--{name} {value}" for name, value in named.items())
+        raise InputError(f"{several}: only one of these can be given, but for --team beside --notebook")
+    return Part(**named)
+
+
 def _agreed(plan: str | None) -> dict[str, Any] | None:
-    """The plan that somebody agreed to: a hash alone, or all of it."""
-    if not plan or not Path(plan).is_file():
-        return {"hash": plan} if plan else None
+    """The plan that somebody agreed to: a hash alone, or all of it.
+
+    Raises:
+        InputError: when it is neither.
+    """
+    if plan is None:
+        return None
+    if HASH.fullmatch(plan):
+        return {"hash": plan}
     try:
-        return dict(json.loads(Path(plan).read_text()))
-    except ValueError:
-        raise InputError(f"plan: {plan}: must be the output of plan --json") from None
+        agreed = json.loads(Path(plan).read_text())
+    except (OSError, ValueError):
+        agreed = None
+    match agreed:
+        case {"hash": str(), "actions": [*_], "kept": [*_]}:
+            return dict(agreed)
+    raise InputError(f"plan: {plan!r}: must be the output of plan --json, or the hash in it")
 
 
 def _plan(arguments: argparse.Namespace, account: Account, journal: Journal, console: Console) -> int:

@@ -233,12 +233,24 @@ def test_what_is_gone_already_does_not_stop_an_agreed_plan(
     assert main("teardown", "run", "local", "--yes", "--plan", str(file)) == 0
 
 
-@pytest.mark.usefixtures("aws")
-def test_a_file_that_is_no_plan_is_refused(main: Main, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", ["plan", "{}", "[]", "null", '{"foo": 1}', '{"hash": "0123456789ab"}'])
+def test_a_file_that_is_no_plan_is_refused(
+    aws: LocalAws, main: Main, capsys: pytest.CaptureFixture[str], tmp_path: Path, text: str
+) -> None:
     file = tmp_path / "plan.json"
-    file.write_text("plan")
+    file.write_text(text)
     assert main("teardown", "run", "local", "--yes", "--plan", str(file)) == 2
-    assert "must be the output of plan --json" in capsys.readouterr().err
+    assert capsys.readouterr().err == f"plan: {str(file)!r}: must be the output of plan --json, or the hash in it\n"
+    assert stacks(aws) == BOTH
+
+
+@pytest.mark.parametrize("plan", ["", "no-such-file.json", "."])
+def test_what_is_neither_a_hash_nor_a_plan_is_refused(
+    aws: LocalAws, main: Main, capsys: pytest.CaptureFixture[str], plan: str
+) -> None:
+    assert main("teardown", "run", "local", "--yes", "--plan", plan) == 2
+    assert f"plan: {plan!r}: must be the output of plan --json" in capsys.readouterr().err
+    assert stacks(aws) == BOTH
 
 
 def test_what_comes_while_it_is_asked_is_asked_about_again(
@@ -378,3 +390,29 @@ def test_reopening_what_was_never_closed_does_nothing(main: Main) -> None:
 def test_a_part_that_is_not_there_is_refused(main: Main, capsys: pytest.CaptureFixture[str], word: str) -> None:
     assert main("teardown", "plan", "local", word, "nobody") == 2
     assert f"{word[2:]} nobody: not in what is deployed of local" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("word", ["--team", "--user", "--notebook", "--pool"])
+def test_an_empty_name_is_not_all_of_the_environment(
+    aws: LocalAws, main: Main, capsys: pytest.CaptureFixture[str], word: str
+) -> None:
+    assert main("teardown", "run", "local", "--yes", word, "") == 2
+    assert f"{word}: '': must not be empty" in capsys.readouterr().err
+    assert stacks(aws) == BOTH
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("--user", "ann", "--pool", "one"), ("--team", "vision", "--user", "ann"), ("--notebook", "nb", "--pool", "one")],
+    ids=" ".join,
+)
+@pytest.mark.usefixtures("aws")
+def test_two_parts_at_once_are_refused(main: Main, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]) -> None:
+    assert main("teardown", "plan", "local", *words) == 2
+    assert f"{' '.join(words)}: only one of these can be given" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_notebook_may_be_told_by_its_team_too(main: Main, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main("teardown", "plan", "local", "--team", "vision", "--notebook", "nb") == 2
+    assert "team vision, notebook nb: not in what is deployed of local" in capsys.readouterr().err
