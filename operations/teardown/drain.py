@@ -14,6 +14,8 @@ POLL = 15.0
 """Seconds between two looks at all things of a kind."""
 AGAIN = 300.0
 """Seconds after which a call that AWS took, and that changed nothing, is made once more."""
+SECOND_LOOK = 5.0
+"""Seconds from a look that found nothing to the one that confirms it."""
 
 DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "Client.UnauthorizedOperation")
 
@@ -45,6 +47,8 @@ def drain(
     states: dict[Key, str] = {}
     taken: dict[Key, float] = {}
     refused: dict[Key, str] = {}
+    # What is listed state by state is in no listing when it changes its state between them.
+    enough, quiet = 2 if len(kind.asked(inventory.scope)) > 1 else 1, 0
     while True:
         now = {each.key: each for each in (yield from inventory.things(kind)) if wanted(each)}
         for key in states | now:
@@ -54,8 +58,12 @@ def drain(
                 taken.pop(key, None)
                 told(name_of(key), state)
         open_ = [key for key, state in states.items() if state not in verb.until]
-        if not open_:
+        quiet = 0 if open_ else quiet + 1
+        if quiet == enough:
             return
+        if not open_:
+            yield SECOND_LOOK
+            continue
         if clock.now() - started > verb.minutes * 60:
             raise StepError(_too_late(kind, verb, open_, states, refused))
         due = [now[key] for key in open_ if states[key] in verb.states and taken.get(key, 0.0) <= clock.now()]

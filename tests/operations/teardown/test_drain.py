@@ -302,6 +302,30 @@ def test_only_what_is_wanted_goes(bare: Account) -> None:
     assert (bare.result(work).outcome, fake.calls) == (Outcome.DONE, ["a"])
 
 
+class Moving:
+    """Batch with one job, which changes its state in the middle of the first look and so is in no listing of it."""
+
+    def __init__(self) -> None:
+        self.listings = 0
+        self.ended: list[list[str]] = []
+
+    def list_jobs(self, jobStatus: str, **_arguments: Any) -> Json:  # noqa: N803 (AWS's name)
+        self.listings += 1
+        there = jobStatus == "RUNNING" and self.listings > len(VERBS["batch jobs.terminate"][1].states)
+        return {"jobSummaryList": [{"jobId": "1", "status": jobStatus}] if there and not self.ended else []}
+
+    def terminate_jobs(self, jobs: list[str], reason: str) -> Json:  # noqa: ARG002
+        self.ended.append(jobs)
+        return {}
+
+
+def test_a_job_that_changes_its_state_during_a_look_ends_too(bare: Account) -> None:
+    service, inventory = Moving(), bare.bare_inventory()
+    inventory.aws._client = lambda _service: service  # noqa: SLF001 (the client is all that is faked)
+    assert drained(bare, inventory, "batch jobs.terminate").outcome is Outcome.DONE
+    assert service.ended == [["1"]]
+
+
 def submitted(account: Account, count: int) -> Inventory:
     leftovers(account, account.bare)
     for number in range(count):
