@@ -89,12 +89,20 @@ def stages(inventory: Inventory, policy: Policy) -> Waits:
 
 
 def blockers(inventory: Inventory, policy: Policy) -> Waits:
-    """Keys that would take something with them that is kept."""
+    """Keys that would take something with them that is kept: those that are purged, and those of stacks."""
     choices = yield from _choices(inventory)
-    found = []
-    for name in sorted(policy.purge & choices.keys()):
-        if choices[name][0] == KEY and (users := (yield from _users_of(inventory, policy, name))):
-            found.append(_in_use(name, users))
+    purged = [name for name in sorted(policy.purge & choices.keys()) if choices[name][0] == KEY]
+    resources = [each for stack in inventory.scope.stacks for each in stack.resources]
+    # CloudFormation always can delete a key, and so never asks whether something needs it.
+    going = [each for each in resources if each.type == KEY and each.physical_id and not each.kept]
+    staying = (yield from _staying(inventory, policy)) if purged or going else {}
+    found = [_in_use(name, users) for name in purged if (users := _under(name, staying))]
+    found += [
+        f"stack {each.stack}: {', '.join(users)} would be lost with its key {each.physical_id}, and is kept: "
+        "deploy with data.keep_after_teardown: true first, or decide otherwise"
+        for each in going
+        if (users := _under(each.physical_id, staying))
+    ]
     return found
 
 
@@ -150,7 +158,7 @@ def _work(type_: str, name: str, inventory: Inventory, policy: Policy, told: Tol
     told_of = yield from _told_of(inventory.aws, type_, name)
     if not told_of:
         return
-    if type_ == KEY and (users := (yield from _users_of(inventory, policy, name))):
+    if type_ == KEY and (users := _under(name, (yield from _staying(inventory, policy)))):
         raise StepError(_in_use(name, users))
     try:
         said = yield from PURGES[type_](inventory, name, told_of)
@@ -161,23 +169,25 @@ def _work(type_: str, name: str, inventory: Inventory, policy: Policy, told: Tol
     told(name, said)
 
 
-def _users_of(inventory: Inventory, policy: Policy, key: str) -> Waits:
-    """Names of what stays and is under a key."""
+def _staying(inventory: Inventory, policy: Policy) -> Waits:
+    """Name of what stays to all that AWS tells of it, its keys among it."""
     aws = inventory.aws
-    users = []
+    staying = {}
     for name, (type_, kept) in (yield from _choices(inventory)).items():
         if kept and type_ != KEY and name not in policy.purge:
-            told_of = yield from _told_of(aws, type_, name)
-            if key in json.dumps(told_of, default=str):
-                users.append(name)
+            staying[name] = json.dumps((yield from _told_of(aws, type_, name)), default=str)
     for kind in KINDS:
         things = (yield from inventory.things(kind)) if kind.types else []
         for each in things:
-            if policy.keeps(kind, each) and each.name not in policy.purge:
+            if policy.keeps(kind, each):
                 told_of = {**each.told, **(yield from _domain_of(aws, each))}
-                if key in json.dumps(told_of, default=str):
-                    users.append(each.name)
-    return sorted(users)
+                staying[each.name] = json.dumps(told_of, default=str)
+    return staying
+
+
+def _under(key: str, staying: dict[str, str]) -> list[str]:
+    """The names of those that are under a key."""
+    return sorted(name for name, told in staying.items() if key in told)
 
 
 def _domain_of(aws: Aws, thing: Thing) -> Waits:

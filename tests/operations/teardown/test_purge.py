@@ -10,9 +10,10 @@ import pytest
 from operations.errors import InputError
 from operations.teardown import purge
 from operations.teardown.aws import Aws
-from operations.teardown.policy import Policy
+from operations.teardown.policy import Policy, Volumes
 from operations.teardown.schedule import Waits
 from operations.teardown.stages import Stage
+from operations.teardown.volumes import NOTEBOOKS
 from tests.operations.teardown.made import ACCOUNT, REGION, Made, made
 
 BUCKET = "artifacts"
@@ -226,6 +227,40 @@ def test_a_key_of_something_kept_is_a_blocker(account: Made) -> None:
     under(account, bucket(account), id_)
     (said,) = account.finish(purge.blockers(account.inventory, Policy({}, purge=frozenset({id_}))))
     assert said.startswith(f"purge {id_}: {BUCKET} would be lost")
+
+
+def notebook(account: Made, key: str) -> str:
+    """An instance that somebody made under a key of the environment."""
+    account.add("AWS::IAM::Role", "role")
+    account.client("sagemaker").create_notebook_instance(
+        NotebookInstanceName="nb",
+        InstanceType="ml.t3.medium",
+        RoleArn=f"arn:aws:iam::{ACCOUNT}:role/role",
+        KmsKeyId=f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{key}",
+    )
+    return "nb"
+
+
+KEEPS = Policy({NOTEBOOKS: Volumes.KEEP})
+
+
+def test_a_key_that_goes_with_its_stack_is_a_blocker_if_something_kept_is_under_it(account: Made) -> None:
+    id_ = key(account, kept=False)
+    name = notebook(account, id_)
+    assert account.finish(purge.blockers(account.inventory, KEEPS)) == [
+        f"stack trainyard-dev-one: {name} would be lost with its key {id_}, and is kept: "
+        "deploy with data.keep_after_teardown: true first, or decide otherwise"
+    ]
+
+
+def test_a_key_may_go_with_what_is_under_it(account: Made) -> None:
+    notebook(account, key(account, kept=False))
+    assert account.finish(purge.blockers(account.inventory, Policy({NOTEBOOKS: Volumes.DISCARD}))) == []
+
+
+def test_a_key_that_its_stack_keeps_is_no_blocker(account: Made) -> None:
+    notebook(account, key(account))
+    assert account.finish(purge.blockers(account.inventory, KEEPS)) == []
 
 
 def test_a_key_goes_after_what_was_under_it(account: Made) -> None:
