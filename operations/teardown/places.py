@@ -147,7 +147,7 @@ PLACES = (
         "describe_instances",
         "instance-id",
         "Reservations[].Instances[] | ",
-        over="State.Name=='terminated'",
+        over="contains(['shutting-down', 'terminated'], State.Name)",
     ),
     Place(
         "AWS::CloudWatch::Alarm",
@@ -178,10 +178,14 @@ PLACES = (
 """Source: the references of the API of each service."""
 
 RECORDS = re.compile(
-    r"sagemaker:[a-z0-9-]*(job|experiment|experiment-trial|experiment-trial-component|context|artifact|action|"
-    r"lifecycle-config|execution)/|batch:(job|job-definition)/"
+    r"sagemaker:((training|processing|transform|hyper-parameter-tuning|automl|compilation)-job|"
+    r"[a-z0-9-]*(experiment|experiment-trial|experiment-trial-component|context|artifact|action|lifecycle-config)|"
+    r"pipeline/[^/]+/execution)/|batch:(job|job-definition)/"
 )
-"""What tells only of the past or costs nothing, and is not taken for a thing that is left."""
+"""What tells only of the past or costs nothing, and is not taken for a thing that is left.
+
+Of jobs they are those that the table of kinds lists while they run: of others nobody knows whether they do.
+"""
 
 
 def place_of(arn: str) -> tuple[Place | None, str]:

@@ -18,6 +18,9 @@ from operations.teardown.schedule import Waits
 
 BY_TYPE = {place.type: place for place in PLACES}
 
+LOOKED_AT = frozenset({*BY_TYPE, *(type_ for kind in KINDS for type_ in kind.types)})
+"""Types whose resources are found if they are there; of others only their tags tell."""
+
 HOMES_OF = "ManagedByAmazonSageMakerResource"
 """The tag of a file system of homes with its domain's ARN: all that leads from one to the other once that is gone.
 
@@ -89,10 +92,13 @@ def verify(inventory: Inventory, policy: Policy, project: str, needed: Iterable[
     found += yield from _of_networks(inventory)
     found += yield from _of_keys(inventory)
     known = {part for each in found for part in (each.name, *each.name.split("/"))}
-    known |= {part for each in scope.resources for part in (each.physical_id, each.physical_id.rpartition("/")[2])}
+    needing = frozenset(needed)
+    gone = [each for each in scope.gone if each.type in LOOKED_AT or each.kept or each.physical_id in needing]
+    for each in (*(each for stack in scope.stacks for each in stack.resources), *gone):
+        known |= {each.physical_id, each.physical_id.rpartition("/")[2]}
     found += yield from _tagged(inventory, project, known)
     if any(each.why is Why.KEPT for each in found):
-        names = {_parts(name) for name in (*needed, *interfaces_of_kept(there, policy))}
+        names = {_parts(name) for name in (*needing, *interfaces_of_kept(there, policy))}
         found = [_of_needed(each, names) for each in found]
     return sorted(found, key=lambda each: (list(Why).index(each.why), each.kind, each.name))
 

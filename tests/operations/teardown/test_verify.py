@@ -15,8 +15,10 @@ from local_aws import LocalAws
 from operations.teardown.aws import Aws
 from operations.teardown.inventory import Inventory
 from operations.teardown.journal import Journal
-from operations.teardown.places import PLACES, Place, place_of
+from operations.teardown.kinds import KINDS
+from operations.teardown.places import PLACES, RECORDS, Place, look_at, place_of
 from operations.teardown.policy import Policy, Volumes
+from operations.teardown.schedule import Waits
 from operations.teardown.scope import Resource, Scope, Stack
 from operations.teardown.verify import BY_KEY, HOMES_OF, Left, Why, is_clean, verify
 
@@ -41,13 +43,15 @@ class Account:
 
     def left(self, policy: Policy | None = None, needed: Iterable[str] = ()) -> list[Left]:
         scope = Scope("dev", ACCOUNT, REGION, "aws", self.stacks, tuple(self.gone))
-        work = verify(Inventory(self.aws, scope), policy or Policy({}), "Trainyard", needed)
+        found: list[Left] = self.ask(verify(Inventory(self.aws, scope), policy or Policy({}), "Trainyard", needed))
+        return found
+
+    def ask(self, work: Waits) -> Any:
         try:
             while True:
                 self.local.clock.sleep(next(work))
         except StopIteration as stopped:
-            found: list[Left] = stopped.value
-            return found
+            return stopped.value
 
     def bucket(self, name: str, **tags: str) -> str:
         self.client("s3").create_bucket(Bucket=name, CreateBucketConfiguration=HERE)
@@ -169,6 +173,47 @@ def test_what_carries_one_of_them_is_somebody_elses(account: Account, tags: dict
     assert account.left() == []
 
 
+def queue(account: Account) -> str:
+    """A tagged queue, of a type that is looked for in no place."""
+    sqs = account.client("sqs")
+    url = sqs.create_queue(QueueName="q", tags={"Environment": "dev", "Project": "Trainyard"})["QueueUrl"]
+    return str(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"])
+
+
+def test_what_is_left_of_a_stack_and_can_only_be_told_by_tags_is_named(account: Account) -> None:
+    arn = queue(account)
+    account.had("AWS::SQS::Queue", "q")
+    assert [(each.name, each.why, each.billed) for each in account.left()] == [(arn, Why.ORPHANED, None)]
+
+
+@pytest.mark.parametrize(("kept", "needed"), [(True, ""), (False, "q")], ids=["kept", "needed"])
+def test_what_is_to_be_there_is_not(account: Account, kept: bool, needed: str) -> None:
+    queue(account)
+    account.had("AWS::SQS::Queue", "q", kept=kept)
+    assert account.left(needed=[needed]) == []
+
+
+class Answering(Aws):
+    """Gives one answer to everything."""
+
+    def __init__(self, account: Account, answer: Any) -> None:
+        super().__init__(account.client, REGION, account.local.clock, Journal(Path()))
+        self._answer = answer
+
+    def call(self, service: str, operation: str, **arguments: Any) -> Waits:  # noqa: ARG002
+        yield from ()
+        return self._answer
+
+
+@pytest.mark.parametrize(
+    ("state", "there"), [("running", True), ("stopped", True), ("shutting-down", False), ("terminated", False)]
+)
+def test_an_instance_is_there_until_it_shuts_down(account: Account, state: str, there: bool) -> None:
+    answer = {"Reservations": [{"Instances": [{"InstanceId": "i-1", "State": {"Name": state}}]}]}
+    place = next(each for each in PLACES if each.type == "AWS::EC2::Instance")
+    assert bool(account.ask(look_at(Answering(account, answer), place, "i-1"))) is there
+
+
 def test_a_name_alone_makes_nothing_ours(account: Account) -> None:
     account.bucket("trainyard-dev-data")
     assert account.left() == []
@@ -285,6 +330,20 @@ def test_an_arn_leads_to_its_place(arn: str, type_: str, id_: str) -> None:
 
 def test_an_arn_of_nothing_known_leads_nowhere() -> None:
     assert place_of("arn:aws:sqs:eu-west-1:1:queue") == (None, "queue")
+
+
+JOBS = {
+    name.removesuffix("Arn"): shape.metadata["pattern"].rpartition(":")[2].partition("/")[0]
+    for name in model("sagemaker").shape_names
+    if name.endswith("JobArn") and (shape := model("sagemaker").shape_for(name))
+}
+"""Every job of SageMaker, and what its ARN says of it."""
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_a_job_is_of_the_past_if_it_is_looked_for_while_it_runs(job: str) -> None:
+    is_listed = any(f"{job}Name" in kind.key for kind in KINDS)
+    assert bool(RECORDS.match(f"sagemaker:{JOBS[job]}/x")) is is_listed
 
 
 def test_the_report_can_be_written_down(account: Account) -> None:
