@@ -1,6 +1,6 @@
 """What is there of each kind."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Any
@@ -109,7 +109,7 @@ class Inventory:
         """The arguments of each listing."""
         asked = kind.asked(self.scope)
         if kind.within:
-            asked = [dict(each.key) for each in (yield from Inventory.things(self, OF_NAME[kind.within]))]
+            asked = [dict(each.key) for each in (yield from self.things(OF_NAME[kind.within]))]
         return [{**each, kind.page: PAGE} for each in asked] if kind.page else asked
 
     def _listed(self, kind: Kind, arguments: Json) -> Waits:
@@ -145,7 +145,7 @@ class Inventory:
         return True
 
     def _is_ours(self, kind: Kind, told: Json, used: dict[str, Collection[str]]) -> Waits:
-        if kind.role and (roles := _texts(kind.role, told)):
+        if kind.role and (roles := texts(kind.role, told)):
             return bool(roles & self.scope.roles)
         if not (kind.role or kind.uses or kind.tagged):
             return True
@@ -153,8 +153,7 @@ class Inventory:
             told["Tags"] = yield from self._tags(search(kind.tagged).search(told))
             if told["Tags"].get("Environment") == self.scope.environment and told["Tags"].get("Team") in self._teams:
                 return True
-        uses = ((name, each) for name, expression in kind.uses.items() for each in _texts(expression, told))
-        return any(_named(each) in used[name] for name, each in uses)
+        return uses_any(kind, told, used)
 
     def _tags(self, arn: str) -> Waits:
         try:
@@ -214,10 +213,17 @@ def _key(kind: Kind, listed: Json, arguments: Json) -> Key:
     return tuple((name, str(value)) for name in kind.key if (value := listed.get(name, arguments.get(name))))
 
 
-def _texts(expression: str, told: Json) -> set[str]:
+def texts(expression: str, told: Json) -> set[str]:
     """The text, or the texts, that an expression finds."""
     found = search(expression).search(told)
     return {str(each) for each in (found if isinstance(found, list) else [found]) if each}
+
+
+def uses_any(kind: Kind, told: Json, names: Mapping[str, Collection[str]]) -> bool:
+    """Whether something of a kind uses one of the things with these names, by kind."""
+    return any(
+        _named(each) in names[name] for name, expression in kind.uses.items() for each in texts(expression, told)
+    )
 
 
 def _named(text: str) -> str:

@@ -1,22 +1,35 @@
 """A part of an environment: what of one team, person, notebook or pool must end before a deployment without it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
-import jmespath  # type: ignore[import-untyped]
-
+from environments.coherence import share_identifier
 from operations.errors import InputError
-from operations.teardown.aws import Aws
-from operations.teardown.inventory import Inventory, Thing
-from operations.teardown.kinds import KINDS, Kind
+from operations.teardown.inventory import Inventory, Thing, texts, uses_any
+from operations.teardown.kinds import OF_NAME, Kind
+from operations.teardown.plan import Kept
+from operations.teardown.policy import Policy
 from operations.teardown.schedule import Waits
 from operations.teardown.scope import Scope, Stack
 
 Logical = tuple[str, str]
 """Stack and logical id."""
 
+Owner = tuple[str, str]
+"""What somebody or something is that things belong to, and its name: a person may be called as a team is."""
+
+OWNERS = {
+    "person": "OwnershipSettingsSummary.OwnerUserProfileName || (!SpaceName && UserProfileName)",
+    "space": "SpaceName",
+    "team": "Tags.Team",
+    "share": "shareIdentifier",
+}
+"""Who a thing belongs to, beside the roles that it runs as. Who started work is not here: it goes on without them."""
+SHARED = "SpaceSharingSettingsSummary.SharingType == 'Shared'"
+"""Whether a space has files of others than its owner: who is first in a team owns the one that all of it works in."""
+
+SPACES = OF_NAME["spaces"]
 PEOPLE = "AWS::SageMaker::UserProfile"
 QUEUE = "AWS::Batch::JobQueue"
 OF_POOLS = ("job queues", "batch jobs")
@@ -47,51 +60,91 @@ class PartInventory(Inventory):
     """Lists the things of a part alone.
 
     Args:
-        aws: the account.
-        scope: the environment without its stacks, of which none is deleted.
-        has: whether a thing is of the part.
+        inventory: the environment.
+        scope: the same without its stacks, of which none is deleted.
+        policy: what was decided.
+        has: whether a thing is of the part; None when it tells nobody that it belongs to.
     """
 
-    def __init__(self, aws: Aws, scope: Scope, has: Callable[[Kind, Thing], bool]) -> None:
-        super().__init__(aws, scope)
-        self._has = has
+    def __init__(
+        self, inventory: Inventory, scope: Scope, policy: Policy, has: Callable[[Kind, Thing], bool | None]
+    ) -> None:
+        super().__init__(inventory.aws, scope)
+        self._policy, self._has = policy, has
 
     def things(self, kind: Kind) -> Waits:
-        """All things of a kind that are of the part."""
+        """All things of a kind that are of the part, or that are nobody's and use, or are in, what is of it."""
         found = yield from super().things(kind)
-        return [each for each in found if self._has(kind, each)]
+        has = {each.key: bool(kind.within) or self._has(kind, each) for each in found}
+        names: dict[str, set[str]] = {}
+        for name in kind.uses if None in has.values() else ():
+            names[name] = {each.name for each in (yield from self.things(OF_NAME[name]))}
+        return [
+            # Its stack does not delete it in time, or at all.
+            replace(each, kept=each.kept or each.name in self._policy.purge)
+            for each in found
+            if has[each.key] or (has[each.key] is None and uses_any(kind, each.told, names))
+        ]
 
 
-def part_of(aws: Aws, scope: Scope, part: Part) -> Waits:
-    """The inventory of a part.
+def part_of(inventory: Inventory, part: Part, policy: Policy) -> Waits:
+    """The inventory of a part, and what of it the next deployment could not delete.
 
     Raises:
         InputError: when what is deployed has no such part.
     """
+    scope = inventory.scope
     resources, owners = _resources(scope, part)
     if not resources:
         raise InputError(f"{part}: not in what is deployed of {scope.environment}")
     if part.pool:
         # Jobs are listed of queues, and these are all that the rest of it is known by.
-        alone = tuple(each for each in scope.resources if (each.stack, each.logical_id) in resources)
-        return PartInventory(aws, replace(scope, stacks=(), gone=alone), lambda kind, _thing: kind.name in OF_POOLS)
-    (spaces,) = (kind for kind in KINDS if kind.name == "spaces")
-    found = yield from Inventory(aws, scope).things(spaces)
+        alone = replace(
+            scope, stacks=(), gone=tuple(each for each in scope.resources if (each.stack, each.logical_id) in resources)
+        )
+        return PartInventory(inventory, alone, policy, lambda kind, _thing: kind.name in OF_POOLS), ()
+
+    def is_others(thing: Thing) -> bool:
+        return bool(part.user and thing.tells(SHARED)) and thing.name not in policy.purge
+
+    def has(kind: Kind, thing: Thing) -> bool | None:
+        return not is_others(thing) and _has(resources, owners, kind, thing)
+
+    spaces = [each for each in (yield from inventory.things(SPACES)) if _has(resources, owners, SPACES, each)]
     # Apps name their space, and not always the person that it belongs to.
-    owners |= {dict(each.key)["SpaceName"] for each in found if _has(resources, owners, spaces, each)}
+    owners |= {("space", dict(each.key)["SpaceName"]) for each in spaces if not is_others(each)}
     without_stacks = replace(scope, stacks=(), gone=scope.resources)
-    return PartInventory(aws, without_stacks, partial(_has, resources, owners))
+    return PartInventory(inventory, without_stacks, policy, has), tuple(_held(spaces, is_others, policy))
 
 
-def _has(resources: set[Logical], owners: set[str], kind: Kind, thing: Thing) -> bool:
+def _held(spaces: Iterable[Thing], is_others: Callable[[Thing], bool], policy: Policy) -> Iterator[Kept]:
+    """The people whom AWS does not delete because a space of theirs stays.
+
+    Source: AWS docs sagemaker/latest/dg/domain-user-profile-remove.html
+    """
+    for each in spaces:
+        person = f"{dict(each.key)['DomainId']}/{each.tells(SPACES.owner)}"
+        why = "the next deployment cannot delete this person:"
+        if is_others(each):
+            yield Kept(person, f"{why} they own {each.name}, which others use: --purge {each.name} discards it")
+        elif policy.keeps(SPACES, each):
+            yield Kept(person, f"{why} they own {each.name}, which is kept")
+
+
+def _has(resources: set[Logical], owners: set[Owner], kind: Kind, thing: Thing) -> bool | None:
     if (thing.stack, thing.logical_id) in resources:
         return True
-    said: Any = jmespath.search(kind.owner, thing.told) if kind.owner else None
-    return bool(owners.intersection(said if isinstance(said, list) else [said]))
+    own = {
+        (sort, name)
+        for sort, expression in {**OWNERS, "role": kind.role}.items()
+        if expression
+        for name in texts(expression, thing.told)
+    }
+    return bool(own & owners) if own else None
 
 
-def _resources(scope: Scope, part: Part) -> tuple[set[Logical], set[str]]:
-    """The resources of a part, and the owners by whom the rest of it is known."""
+def _resources(scope: Scope, part: Part) -> tuple[set[Logical], set[Owner]]:
+    """The resources of a part, and the owners by which the rest of it is known."""
     team = [stack for stack in scope.stacks if stack.name == f"trainyard-{scope.environment}-team-{part.team}"]
     teams = [stack for stack in scope.stacks if f"trainyard-{scope.environment}-team-" in stack.name]
     if part.notebook:
@@ -103,20 +156,19 @@ def _resources(scope: Scope, part: Part) -> tuple[set[Logical], set[str]]:
             for each in stack.resources
             if each.type == PEOPLE and part.user in each.physical_id.split("|")
         ]
-        return {(each.stack, each.logical_id) for each in profiles}, {part.user} if profiles else set()
+        return {(each.stack, each.logical_id) for each in profiles}, {("person", part.user)}
     if part.pool:
         environments = _at(scope.stacks, f"/Pool-{part.pool}/")
         return environments | _only_of(scope.stacks, environments), set()
     resources, owners = _of_team(scope, team)
-    # Jobs of Batch name their team, by which they get their share.
-    return resources, owners | {part.team}
+    return resources, owners | {("team", part.team), ("share", share_identifier(part.team))}
 
 
-def _of_team(scope: Scope, team: list[Stack]) -> tuple[set[Logical], set[str]]:
+def _of_team(scope: Scope, team: list[Stack]) -> tuple[set[Logical], set[Owner]]:
     resources = [each for stack in team for each in stack.resources]
     roles = {each.physical_id for each in resources if each.type == "AWS::IAM::Role"}
-    owners = {arn for arn in scope.roles if arn.rpartition("/")[2] in roles}
-    owners |= {name for each in resources if each.type == PEOPLE for name in each.physical_id.split("|")}
+    owners = {("role", arn) for arn in scope.roles if arn.rpartition("/")[2] in roles}
+    owners |= {("person", name) for each in resources if each.type == PEOPLE for name in each.physical_id.split("|")}
     return {(each.stack, each.logical_id) for each in resources}, owners
 
 

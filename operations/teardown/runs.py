@@ -1,7 +1,8 @@
 """A teardown from its plan to the proof of what is left."""
 
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -40,16 +41,16 @@ def planned(account: Account, journal: Journal, options: Options) -> tuple[Inven
     """
     aws = Aws(account.client, account.environment.region, account.clock, journal)
     scope = account.ask(look(aws, account.environment.name, recorded(journal.entries())))
+    inventory, held = Inventory(aws, scope), ()
     if options.part:
-        inventory = account.ask(part_of(aws, scope, options.part))
+        inventory, held = account.ask(part_of(inventory, options.part, options.policy))
         others = [volumes.stage(journal)]
     else:
-        inventory = Inventory(aws, scope)
-        others = [intake.stage(), volumes.stage(journal), lustre.stage(journal), network.stage(scope)]
+        others = [intake.stage(journal), volumes.stage(journal), lustre.stage(scope, journal), network.stage(scope)]
         others += account.ask(purge.stages(inventory, options.policy))
     plan = account.ask(make(inventory, options.policy, others))
     blockers = account.ask(_blockers(inventory, plan, journal, options))
-    return inventory, replace(plan, kept=tuple(_kept(plan)), blockers=tuple(blockers))
+    return inventory, replace(plan, kept=(*_kept(plan), *held), blockers=tuple(blockers))
 
 
 def _blockers(inventory: Inventory, plan: Plan, journal: Journal, options: Options) -> Waits:
@@ -60,7 +61,9 @@ def _blockers(inventory: Inventory, plan: Plan, journal: Journal, options: Optio
     ]
     found += yield from volumes.blockers(inventory, plan.things, options.policy)
     if not options.part:
-        found += yield from lustre.blockers(inventory, journal, discard_unexported=options.discard_unexported)
+        found += yield from lustre.blockers(
+            inventory.aws, inventory.scope, journal, discard_unexported=options.discard_unexported
+        )
         found += yield from purge.blockers(inventory, options.policy)
     return found
 
@@ -113,12 +116,7 @@ def run(account: Account, journal: Journal, options: Options, console: Console, 
         inventory, plan = planned(account, journal, options)
         console.print(show.plan_tree(plan, str(options.part)))
         inventory, plan = _agreed(account, journal, options, console, ask, inventory, plan)
-        run_id = uuid.uuid4().hex
-        lock = Lock(inventory.aws, account.environment.name, run_id, account.caller)
-        earlier = [each["run"] for each in journal.entries() if "run" in each]
-        journal.write(run=run_id, by=account.caller, plan=show.as_json(plan))
-        account.ask(lock.take(account.now(), earlier, over=options.take_over))
-        try:
+        with _locked(account, inventory.aws, journal, over=options.take_over, plan=show.as_json(plan)):
             journal.write(
                 resources=[
                     asdict(replace(each, needed=(each.stack, each.logical_id) in plan.needed))
@@ -127,12 +125,47 @@ def run(account: Account, journal: Journal, options: Options, console: Console, 
             )
             done = steps_done(account, journal, inventory, plan, console)
             clean = _proved(account, journal, options, console) if not options.part else True
-        finally:
-            account.ask(lock.release())
         if done and not options.part:
             closed = closed_journal(journal, f"{account.now():%Y%m%dT%H%M%S}")
             console.print(f"the journal is {closed}", markup=False, highlight=False, soft_wrap=True)
         return 0 if done and clean else 1
+
+
+@contextmanager
+def _locked(account: Account, aws: Aws, journal: Journal, *, over: bool = False, **told: Any) -> Iterator[None]:
+    """Nobody else works on the environment meanwhile; what is told of the run is written down with its id.
+
+    Raises:
+        HeldError: when somebody does.
+    """
+    run_id = uuid.uuid4().hex
+    lock = Lock(aws, account.environment.name, run_id, account.caller)
+    earlier = [each["run"] for each in journal.entries() if "run" in each]
+    journal.write(run=run_id, by=account.caller, **told)
+    account.ask(lock.take(account.now(), earlier, over=over))
+    try:
+        yield
+    finally:
+        account.ask(lock.release())
+
+
+def reopen(account: Account, journal: Journal, console: Console) -> int:
+    """Lets people start things again after a run that was given up: exit code 0 when all is as it was deployed, else 1.
+
+    Raises:
+        HeldError: when somebody is at it.
+    """
+    aws = Aws(account.client, account.environment.region, account.clock, journal)
+
+    def told(name: str, state: str) -> None:
+        console.print(f"{name}: {state}", markup=False, highlight=False, soft_wrap=True)
+
+    with alone(journal.file), _locked(account, aws, journal):
+        scope = account.ask(look(aws, account.environment.name))
+        failed = [each for way in (intake, lustre) for each in account.ask(way.reopen(aws, scope, told))]
+    for each in failed:
+        console.print(each, markup=False, highlight=False, soft_wrap=True)
+    return 1 if failed else 0
 
 
 def _agreed(

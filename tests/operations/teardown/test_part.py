@@ -73,9 +73,8 @@ def test_a_team_without_notebooks_has_none(planned: Planned) -> None:
     assert set(done(planned(Part(team="language")))) == {"apps.delete"}
 
 
-def test_a_person_is_the_spaces_that_are_theirs(planned: Planned) -> None:
-    """The shared space too: its profile is the one that owns it."""
-    assert done(planned(Part(user="vision-1"))) == {"apps.delete": ["vision-1-private", "vision-shared"]}
+def test_the_space_of_a_team_stays_when_its_owner_goes(planned: Planned) -> None:
+    assert done(planned(Part(user="vision-1"))) == {"apps.delete": ["vision-1-private"]}
 
 
 def test_a_person_who_owns_no_shared_space_has_their_own(planned: Planned) -> None:
