@@ -117,7 +117,8 @@ class Inventory:
             return (yield from self.aws.pages(kind.service, kind.listed, kind.items, **arguments))
         except ClientError as error:
             # What they are listed of may have gone a moment ago.
-            if not (kind.is_missing(error) or (kind.within and OF_NAME[kind.within].is_missing(error))):
+            gone = kind.is_missing(error) or (kind.within and OF_NAME[kind.within].is_missing(error))
+            if not (gone or _is_nowhere(error)):
                 raise
             return []
 
@@ -202,6 +203,14 @@ class Inventory:
     @cached_property
     def _in_stacks(self) -> dict[tuple[str, frozenset[str]], Resource]:
         return {(each.type, _parts(each.physical_id)): each for each in self.scope.resources}
+
+
+def _is_nowhere(error: ClientError) -> bool:
+    """Whether the region has nothing of a kind: new ones come to each region when they come.
+
+    Source: https://github.com/hashicorp/terraform-provider-aws/pull/27258
+    """
+    return code_of(error) == "UnknownOperationException" and "not supported in the called region" in message_of(error)
 
 
 def _is_asked_about(kind: Kind) -> bool:

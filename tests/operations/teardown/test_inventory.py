@@ -197,6 +197,25 @@ def test_a_pipeline_that_goes_meanwhile_has_no_executions(bare: Account) -> None
     assert bare.names("pipeline executions", bare.bare_inventory()) == set()
 
 
+def test_of_a_kind_that_the_region_does_not_have_there_is_nothing(bare: Account) -> None:
+    message = "The requested operation is not supported in the called region."
+    bare.refuses.append(refusing("list_mlflow_apps", "UnknownOperationException", message))
+    assert bare.names("MLflow apps", bare.bare_inventory()) == set()
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("UnknownOperationException", "no such operation"),
+        ("AccessDeniedException", "is not supported in the called region"),
+    ],
+)
+def test_another_refusal_does_not_mean_that_there_is_nothing(code: str, message: str, bare: Account) -> None:
+    inventory = bare.bare_inventory()
+    bare.refuses.append(refusing("list_mlflow_apps", code, message))
+    assert bare.result(inventory.things(OF_NAME["MLflow apps"])).outcome is Outcome.FAILED
+
+
 def test_jobs_of_all_five_states_are_listed(bare: Account) -> None:
     inventory = bare.bare_inventory()
     asked = [each["jobStatus"] for each in OF_NAME["batch jobs"].asked(inventory.scope)]
