@@ -92,11 +92,12 @@ def make(inventory: Inventory, policy: Policy, others: Sequence[Stage], blockers
     things = yield from inventory.all()
     kept = [each for kind in KINDS for each in things[kind.name] if policy.keeps(kind, each)]
     # What people made stands in no template: it tells itself where it is.
-    told = json.dumps([each.told for each in kept if not each.stack and each.kind in policy.volumes], default=str)
+    made = [each.told for each in kept if not each.stack and each.kind in policy.volumes]
+    texts = [json.dumps(each, default=str) for each in made]
     used = {
         (each.stack, each.logical_id)
         for each in inventory.scope.resources
-        if each.physical_id and f'"{each.physical_id}"' in told and not each.type.startswith(NEVER_WITH)
+        if each.physical_id and _told(each.physical_id, texts) and not each.type.startswith(NEVER_WITH)
     }
     needed = used | needed_by(inventory.scope, {(each.stack, each.logical_id) for each in kept if each.stack} | used)
     needed |= {(each.stack, each.logical_id) for each in inventory.scope.resources if each.needed}
@@ -113,6 +114,11 @@ def make(inventory: Inventory, policy: Policy, others: Sequence[Stage], blockers
         if found[stage.name]
     )
     return Plan(inventory.scope, policy, things, actions, frozenset(needed), (), tuple(blockers))
+
+
+def _told(physical_id: str, texts: Collection[str]) -> bool:
+    """Whether something tells of it; CloudFormation may have several names for one, with bars between them."""
+    return any(all(f'"{name}"' in text for name in physical_id.split("|")) for text in texts)
 
 
 def _before(stage: Stage, stages: Mapping[str, Stage], present: Collection[str]) -> frozenset[str]:

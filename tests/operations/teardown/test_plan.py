@@ -2,16 +2,23 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from operations.teardown.plan import Plan, make
 from operations.teardown.policy import Policy, Volumes
-from operations.teardown.volumes import NOTEBOOKS
+from operations.teardown.volumes import NOTEBOOKS, SPACES
 from tests.operations.teardown.made import ACCOUNT, Made, made
 
 KEEP = Policy({NOTEBOOKS: Volumes.KEEP})
 DISCARD = Policy({NOTEBOOKS: Volumes.DISCARD})
+TRAINING: dict[str, Any] = {
+    "AlgorithmSpecification": {"TrainingImage": "image", "TrainingInputMode": "File"},
+    "OutputDataConfig": {"S3OutputPath": "s3://bucket/out"},
+    "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 10},
+    "StoppingCondition": {"MaxRuntimeInSeconds": 36000},
+}
 
 
 @pytest.fixture
@@ -52,6 +59,87 @@ def test_what_a_kept_thing_is_in_that_somebody_made_may_stay(account: Made) -> N
     assert {name for _, name in plan(account, KEEP).needed} == {"R0", "R1"}
 
 
+def space(account: Made, owner: str, other: str) -> None:
+    """Somebody's own space, in a domain where a stack has the profiles of two people; these are R2 and R3."""
+    sagemaker, ec2 = account.client("sagemaker"), account.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
+    group = ec2.create_security_group(GroupName="apps", Description="apps", VpcId=vpc)["GroupId"]
+    role = account.client("iam").create_role(RoleName="apps", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    account.add("AWS::IAM::Role", "apps")
+    domain = sagemaker.create_domain(
+        DomainName="domain",
+        AuthMode="IAM",
+        DefaultUserSettings={"ExecutionRole": role, "SecurityGroups": [group]},
+        SubnetIds=[subnet],
+        VpcId=vpc,
+    )["DomainArn"].rpartition("/")[2]
+    account.add("AWS::SageMaker::Domain", domain)
+    account.local.clock.sleep(600)
+    for person in (owner, other):
+        sagemaker.create_user_profile(DomainId=domain, UserProfileName=person)
+        account.add("AWS::SageMaker::UserProfile", f"{person}|{domain}")
+    sagemaker.create_space(
+        DomainId=domain,
+        SpaceName="mine",
+        OwnershipSettings={"OwnerUserProfileName": owner},
+        SpaceSharingSettings={"SharingType": "Private"},
+        SpaceSettings={"AppType": "JupyterLab"},
+    )
+
+
+def test_the_profile_of_a_kept_space_that_somebody_made_may_stay(account: Made) -> None:
+    space(account, "ada", "grace")
+    assert {name for _, name in plan(account, Policy({SPACES: Volumes.KEEP})).needed} == {"R1", "R2"}
+
+
 @pytest.mark.usefixtures("subnet")
 def test_what_a_thing_is_in_that_goes_may_not_stay(account: Made) -> None:
     assert plan(account, DISCARD).needed == frozenset()
+
+
+def whole(account: Made) -> Plan:
+    """The plan with the intake and the export."""
+    others = [intake.stage(account.journal), lustre.stage(account.scope, account.journal)]
+    found: Plan = account.finish(make(account.inventory, DISCARD, others))
+    return found
+
+
+def scheduled(plan: Plan) -> dict[str, frozenset[str]]:
+    """The steps that are run, and what each waits for."""
+    return {each.name: each.after for each in plan.steps(None, lambda *_: None)}  # type: ignore[arg-type]
+
+
+def test_what_may_still_be_started_is_looked_for_again(account: Made) -> None:
+    bound(account)
+    assert scheduled(whole(account)).keys() >= WRITERS
+
+
+def test_what_found_nothing_is_not_shown(account: Made) -> None:
+    bound(account)
+    assert {each.stage.name for each in whole(account).actions} == {INTAKE, "stack.trainyard-dev-one"}
+
+
+def test_the_export_waits_for_what_may_still_be_started(account: Made) -> None:
+    bound(account)
+    associate(account, file_system(account))
+    plan = whole(account)
+    assert scheduled(plan)[EXPORT] >= WRITERS
+    assert {each.stage.name: each.after for each in plan.actions}[EXPORT] == {INTAKE}
+
+
+def test_where_nobody_starts_anything_more_nothing_is_looked_for_again(account: Made) -> None:
+    bound(account)
+    closed(account)
+    assert scheduled(whole(account)).keys() == {"stack.trainyard-dev-one"}
+
+
+def test_a_job_that_comes_after_the_look_is_stopped(account: Made) -> None:
+    bound(account)
+    plan = whole(account)
+    sagemaker = account.client("sagemaker")
+    role = f"arn:aws:iam::{ACCOUNT}:role/worker"
+    sagemaker.create_training_job(TrainingJobName="late", RoleArn=role, **TRAINING)
+    steps = plan.steps(account.inventory, lambda *_: None)
+    run([each for each in steps if not each.name.startswith("stack.")], account.local.clock)
+    assert sagemaker.describe_training_job(TrainingJobName="late")["TrainingJobStatus"] == "Stopped"
