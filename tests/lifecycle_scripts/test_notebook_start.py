@@ -434,11 +434,13 @@ def test_a_broken_spec_leaves_the_kernel_before(kept: Notebook) -> None:
     assert kept.kernels["trainyard-requirements"] == "numpy==2.4.0\n"
 
 
-@pytest.mark.parametrize("name", ["a b", "it's", 'a "b"', "a: b", "$(touch harm)", "*", "@", "ü", "-x", "a\\b", "`]"])
-def test_a_spec_may_have_any_name(notebook: Notebook, name: str) -> None:
-    (notebook.volume / "environments" / f"{name}.txt").write_text("")
+def test_specs_may_have_any_names(notebook: Notebook) -> None:
+    names = ("a b", "it's", 'a "b"', "a: b", "$(touch harm)", "*", "@", "ü", "-x", "a\\b", "`]")
+    for name in names:
+        (notebook.volume / "environments" / f"{name}.txt").write_text("")
     before = notebook.work
-    assert f"ok environment-{name}\n" in notebook.start()
+    told = notebook.start()
+    assert [name for name in names if f"ok environment-{name}\n" not in told] == []
     assert notebook.work == before
 
 
