@@ -16,6 +16,10 @@ APPS = "apps.delete"
 """An app is all that runs of a space, and its space stays."""
 SERVING = ("scaling targets.delete", "inference components.delete", "inference experiments.stop", "endpoints.delete")
 """What others may call at any time; its configuration stays, from which it can be made again."""
+STORED = ("spaces", "feature groups", "MLflow apps")
+"""Kinds of what costs as much as it stores, however long nobody uses it."""
+AT_REST = ("Stopped", "CreateFailed")
+"""States without an instance of what no verb stops."""
 
 
 @dataclass(frozen=True)
@@ -52,11 +56,11 @@ def stops(*, endpoints: bool) -> list[Stage]:
 
 
 def _runs(kind: Kind, thing: Thing) -> bool:
-    """Whether a thing costs what its instance costs: where a verb stops it, in the states in which it can be called."""
+    """Whether a thing costs money by the hour, as it does while it starts, changes or stops."""
     stop = next((verb for verb in kind.verbs if verb.name in STOPS), None)
     if stop:
-        return thing.state in stop.states
-    return kind.billed and f"{kind.name}.delete" in {APPS, *SERVING}
+        return thing.state not in stop.until
+    return kind.billed and kind.name not in STORED and thing.state not in AT_REST
 
 
 def _known(kind: Kind, thing: Thing) -> Iterator[tuple[str, str]]:

@@ -9,9 +9,9 @@ import pytest
 
 from local_aws import LocalAws
 from operations.teardown.aws import Aws
-from operations.teardown.inventory import Inventory
+from operations.teardown.inventory import Inventory, Thing
 from operations.teardown.journal import Journal
-from operations.teardown.kinds import KINDS
+from operations.teardown.kinds import KINDS, THERE, Kind
 from operations.teardown.policy import Policy
 from operations.teardown.schedule import Waits
 from operations.teardown.scope import Resource, Scope
@@ -96,6 +96,56 @@ def test_one_that_is_stopped_does_not_run(account: Account) -> None:
     account.sagemaker.stop_notebook_instance(NotebookInstanceName="nb")
     account.local.clock.sleep(600)
     assert account.running() == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "state"),
+    [
+        ("notebook instances", "Pending"),
+        ("notebook instances", "Updating"),
+        ("notebook instances", "Stopping"),
+        ("training jobs", "Stopping"),
+        ("clusters", "InService"),
+        ("clusters", "Creating"),
+        ("MLflow tracking servers", "Created"),
+        ("endpoints", "Updating"),
+        ("apps", "Pending"),
+    ],
+)
+def test_what_costs_money_by_the_hour_runs(kind: str, state: str) -> None:
+    assert told(kind, state) == ["one"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "state"),
+    [
+        ("notebook instances", "Failed"),
+        ("MLflow tracking servers", "Stopped"),
+        ("MLflow tracking servers", "CreateFailed"),
+        ("MLflow apps", "Created"),
+        ("spaces", "InService"),
+        ("feature groups", "Created"),
+        ("models", THERE),
+        ("monitoring schedules", "Stopped"),
+    ],
+)
+def test_what_is_at_rest_does_not_run(kind: str, state: str) -> None:
+    assert told(kind, state) == []
+
+
+def told(kind: str, state: str) -> list[str]:
+    """What ``status`` shows of one thing."""
+
+    class One(Inventory):
+        def __init__(self) -> None: ...
+
+        def things(self, asked: Kind) -> Waits:
+            yield from ()
+            return [Thing(kind, (("Name", "one"),), state)] if asked.name == kind else []
+
+    with pytest.raises(StopIteration) as stopped:
+        next(running(One()))
+    return [each.thing.name for each in stopped.value.value]
 
 
 def test_somebody_elses_is_not_told(account: Account) -> None:
