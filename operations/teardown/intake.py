@@ -11,11 +11,12 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from operations.teardown.aws import Aws, code_of
+from operations.teardown.aws import Aws, code_of, message_of
 from operations.teardown.inventory import Inventory
+from operations.teardown.journal import Journal
 from operations.teardown.policy import Policy
 from operations.teardown.schedule import StepError, Waits
-from operations.teardown.scope import Json, Scope
+from operations.teardown.scope import Json, Resource, Scope, Stack
 from operations.teardown.stages import INTAKE, Stage, Things, Told
 from trainyard.lengths import MAX_POLICY
 
@@ -37,16 +38,96 @@ SETTLES = 15.0
 """Seconds until a change of a policy has reached all that ask for it."""
 
 
-def stage() -> Stage:
-    """The stage before all others."""
-    return Stage(INTAKE, frozenset(), _finds, _work)
+def stage(journal: Journal) -> Stage:
+    """The stage before all others.
+
+    Args:
+        journal: with which versions of the boundaries a run closed it.
+    """
+
+    def finds(inventory: Inventory, _things: Things, _policy: Policy) -> Waits:
+        known = _closed(journal)
+        found = []
+        for arn in boundaries(inventory.scope):
+            versions, document = yield from _look(inventory.aws, arn)
+            if versions and (len(versions) > 1 or not _is_closed(document) or known.get(arn) != versions[0]):
+                found.append(arn)
+        return found
+
+    def work(inventory: Inventory, _policy: Policy, told: Told) -> Waits:
+        for arn in boundaries(inventory.scope):
+            if (yield from _set(inventory.aws, arn, closed=True)):
+                told(arn, "closed")
+        versions = yield from _versions(inventory.aws, inventory.scope)
+        closed = {arn: version for arn, version in versions.items() if version}
+        if closed != _closed(journal):
+            journal.write(closed=closed)
+
+    return Stage(INTAKE, frozenset(), finds, work)
+
+
+def since_closed(aws: Aws, scope: Scope, journal: Journal) -> Waits:
+    """What was written down since a run closed the intake; nothing when it is, or was, opened again by anybody.
+
+    IAM gives no two versions of a policy one id.
+    """
+    known = _closed(journal)
+    if any(known.get(arn) != version for arn, version in (yield from _versions(aws, scope)).items()):
+        return []
+    entries = journal.entries()
+    return entries[max((index for index, each in enumerate(entries, 1) if "closed" in each), default=0) :]
+
+
+def _closed(journal: Journal) -> dict[str, str]:
+    """The version of each boundary with which a run closed it last."""
+    return next((each["closed"] for each in reversed(journal.entries()) if "closed" in each), {})
+
+
+def _versions(aws: Aws, scope: Scope) -> Waits:
+    """The default version of each boundary that is there; empty of one that is open."""
+    found = {}
+    for arn in boundaries(scope):
+        versions, document = yield from _look(aws, arn)
+        if versions:
+            found[arn] = versions[0] if _is_closed(document) else ""
+    return found
 
 
 def reopen(aws: Aws, scope: Scope, told: Told) -> Waits:
-    """The way back, as long as the policy is there: the boundary as it was."""
+    """The way back, while the stacks are there: boundaries and queues as they were; gives what could not be done."""
     for arn in boundaries(scope):
         if (yield from _set(aws, arn, closed=False)):
             told(arn, "open")
+    return (yield from _enable(aws, scope, told))
+
+
+def _enable(aws: Aws, scope: Scope, told: Told) -> Waits:
+    """Lets queues take jobs that are deployed so."""
+    wanted = [
+        each.physical_id
+        for stack in scope.stacks
+        for each in stack.resources
+        if each.type == "AWS::Batch::JobQueue" and _state(stack, each) == "ENABLED"
+    ]
+    failed = []
+    listed = aws.pages("batch", "describe_job_queues", "jobQueues[]", jobQueues=wanted)
+    for each in (yield from listed) if wanted else []:
+        name = each["jobQueueName"]
+        if each["state"] == "ENABLED":
+            continue
+        try:
+            yield from aws.call("batch", "update_job_queue", jobQueue=name, state="ENABLED")
+        except ClientError as error:
+            failed.append(f"{name}: takes no jobs: it is {each['status']}: {message_of(error)}")
+        else:
+            told(name, "takes jobs")
+    return failed
+
+
+def _state(stack: Stack, queue: Resource) -> str:
+    """What the template says of a queue."""
+    properties = stack.template.get("Resources", {}).get(queue.logical_id, {}).get("Properties", {})
+    return str(properties.get("State", "ENABLED"))
 
 
 def boundaries(scope: Scope) -> list[str]:
@@ -76,21 +157,6 @@ def _physical_id(scope: Scope, stack: str, value: Any) -> str:
                     if output.get("Export", {}).get("Name") == export:
                         return _physical_id(scope, other.name, output["Value"])
     return ""
-
-
-def _finds(inventory: Inventory, _things: Things, _policy: Policy) -> Waits:
-    found = []
-    for arn in boundaries(inventory.scope):
-        versions, document = yield from _look(inventory.aws, arn)
-        if versions and (len(versions) > 1 or not _is_closed(document)):
-            found.append(arn)
-    return found
-
-
-def _work(inventory: Inventory, _policy: Policy, told: Told) -> Waits:
-    for arn in boundaries(inventory.scope):
-        if (yield from _set(inventory.aws, arn, closed=True)):
-            told(arn, "closed")
 
 
 def _is_closed(document: Json) -> bool:

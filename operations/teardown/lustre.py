@@ -13,15 +13,15 @@ from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
 
-from operations.teardown.aws import Aws, code_of
+from operations.teardown import intake
+from operations.teardown.aws import Aws, code_of, message_of
 from operations.teardown.inventory import Inventory
-from operations.teardown.journal import Journal
-from operations.teardown.kinds import KINDS
+from operations.teardown.journal import Entry, Journal
 from operations.teardown.policy import Policy
 from operations.teardown.schedule import StepError, Waits
 from operations.teardown.scope import Json, Scope
 from operations.teardown.several import several
-from operations.teardown.stages import EXPORT, Stage, Things, Told
+from operations.teardown.stages import EXPORT, WRITERS, Stage, Things, Told
 from operations.teardown.volumes import BACK_UP
 
 POLL = 30.0
@@ -35,44 +35,64 @@ RUNNING = ("PENDING", "EXECUTING", "CANCELING")
 REPORTS = ".trainyard-teardown"
 """The folder of reports, in the linked one: AWS takes no other place."""
 
-WRITES = re.compile(r"sagemaker\.(start|stop|create|delete_app)|batch\.(terminate|cancel)|iam\.create_policy_version")
+WRITES = re.compile(r"sagemaker\.(start|stop|create|delete_(app|cluster)$)|batch\.(terminate|cancel)")
 """Calls of a run after which an earlier export is none any more: something ran, or could."""
 
 
-def stage(journal: Journal) -> Stage:
+def stage(scope: Scope, journal: Journal) -> Stage:
     """The export, once nothing writes any more.
 
     Args:
+        scope: the environment, or what ``of_team`` gives.
         journal: what earlier runs exported.
     """
-    writers = {f"{kind.name}.{verb.name}" for kind in KINDS for verb in kind.verbs if verb.name != "delete"}
 
     def finds(inventory: Inventory, _things: Things, _policy: Policy) -> Waits:
-        return [each.id for each in (yield from _file_systems(inventory, journal)) if each.to_do]
+        return [each.id for each in (yield from _file_systems(inventory.aws, scope, journal)) if each.to_do]
 
     def work(inventory: Inventory, _policy: Policy, told: Told) -> Waits:
-        systems = yield from _file_systems(inventory, journal)
         aws = inventory.aws
+        systems = yield from _file_systems(aws, scope, journal)
         yield from several((_Export(aws, journal, each, told).run() for each in systems if each.to_do), aws.clock)
 
-    return Stage(EXPORT, frozenset({*writers, "apps.delete", BACK_UP}), finds, work)
+    return Stage(EXPORT, WRITERS | {BACK_UP}, finds, work)
 
 
-def blockers(inventory: Inventory, journal: Journal, *, discard_unexported: bool) -> Waits:
+def blockers(aws: Aws, scope: Scope, journal: Journal, *, discard_unexported: bool) -> Waits:
     """What would be lost with the file systems, as nothing exports it.
 
     Args:
-        inventory: what is there.
+        aws: the account.
+        scope: as ``stage`` takes it.
         journal: what earlier runs did.
         discard_unexported: whether somebody decided that it may be.
     """
     found = []
-    for system in (yield from _file_systems(inventory, journal)):
-        broken = [each for each in system.exporting if each["Lifecycle"] in BROKEN]
-        found += [_broken(system.id, each) for each in broken]
+    for system in (yield from _file_systems(aws, scope, journal)):
+        found += [_broken(system.id, each) for each in system.to_do if each["Lifecycle"] in BROKEN]
         if not discard_unexported:
             found += [f"lustre {system.id}: {each}: copy it, or give --discard-unexported" for each in _lost(system)]
     return found
+
+
+def reopen(aws: Aws, scope: Scope, told: Told) -> Waits:
+    """Lets associations export by themselves again as they are deployed; gives what could not be done."""
+    wanted = _export_events(scope)
+    if not wanted:
+        return []
+    failed = []
+    for each in (yield from aws.pages("fsx", "describe_data_repository_associations", "Associations[]")):
+        id_ = each["AssociationId"]
+        if set(_events(each)) == set(wanted.get(id_, _events(each))):
+            continue
+        policies = {**each["S3"], "AutoExportPolicy": {"Events": wanted[id_]}}
+        try:
+            yield from aws.call("fsx", "update_data_repository_association", AssociationId=id_, S3=policies)
+        except ClientError as error:
+            failed.append(f"{id_}: does not export by itself: it is {each['Lifecycle']}: {message_of(error)}")
+        else:
+            told(id_, "exports by itself")
+    return failed
 
 
 BROKEN = ("MISCONFIGURED", "FAILED")
@@ -80,16 +100,25 @@ BROKEN = ("MISCONFIGURED", "FAILED")
 
 @dataclass(frozen=True)
 class _FileSystem:
-    """A file system, its associations that export, of these the ones still to do, and those that never export."""
+    """A file system.
+
+    Args:
+        id: its id.
+        to_do: the associations that export and have not done so since nobody writes.
+        silent: those that never export.
+        begun: id of an association to the id of the task that exports it, or did.
+        done: the folders that are exported, whose associations may be gone by now.
+    """
 
     id: str
-    exporting: tuple[Json, ...]
     to_do: tuple[Json, ...]
     silent: tuple[Json, ...]
+    begun: Mapping[str, str]
+    done: tuple[str, ...]
 
 
 def _lost(system: _FileSystem) -> list[str]:
-    paths = sorted(each.get("FileSystemPath", "/") for each in (*system.exporting, *system.silent))
+    paths = sorted({*(each.get("FileSystemPath", "/") for each in (*system.to_do, *system.silent)), *system.done})
     lost = [
         f"what was written to {each.get('FileSystemPath', '/')} does not go back to {each['DataRepositoryPath']}"
         for each in system.silent
@@ -101,28 +130,37 @@ def _lost(system: _FileSystem) -> list[str]:
     return lost
 
 
-def _file_systems(inventory: Inventory, journal: Journal) -> Waits:
-    """Those of the environment that are there and will not be kept."""
-    aws, scope = inventory.aws, inventory.scope
+def _file_systems(aws: Aws, scope: Scope, journal: Journal) -> Waits:
+    """Those of the environment that are there and will not be kept.
+
+    One that is being deleted is none: it takes no task any more, and what was in it was seen to before.
+    """
     ours = {each.physical_id for each in scope.resources if each.type == "AWS::FSx::FileSystem" and not each.kept}
     if not ours:
         return []
-    there = yield from aws.pages("fsx", "describe_file_systems", "FileSystems[].FileSystemId")
+    there = yield from aws.pages("fsx", "describe_file_systems", "FileSystems[?Lifecycle!='DELETING'].FileSystemId")
     associations = yield from aws.pages("fsx", "describe_data_repository_associations", "Associations[]")
-    entries = journal.entries()
-    meant = _meant_to_export(scope) | {
+    meant = _export_events(scope).keys() | {
         each["arguments"]["AssociationId"]
-        for each in entries
+        for each in journal.entries()
         if each.get("call") == "fsx.update_data_repository_association" and "arguments" in each
     }
-    done = {each["exported"] for each in _since_writers(entries) if "exported" in each}
+    since = _since_writers((yield from intake.since_closed(aws, scope, journal)))
+    begun = {each["export"]: each["task"] for each in since if "export" in each}
+    done = {each["exported"]: each for each in since if "exported" in each}
     systems = []
     for id_ in sorted(ours & set(there)):
         own = [each for each in associations if each["FileSystemId"] == id_ and each["Lifecycle"] != "DELETING"]
         exporting = [each for each in own if _events(each) or each["AssociationId"] in meant]
-        to_do = [each for each in exporting if _events(each) or each["AssociationId"] not in done]
-        silent = [each for each in own if each not in exporting]
-        systems.append(_FileSystem(id_, tuple(exporting), tuple(to_do), tuple(silent)))
+        systems.append(
+            _FileSystem(
+                id=id_,
+                to_do=tuple(each for each in exporting if _events(each) or each["AssociationId"] not in done),
+                silent=tuple(each for each in own if each not in exporting),
+                begun=begun,
+                done=tuple(each["folder"] for each in done.values() if each.get("file_system") == id_),
+            )
+        )
     return systems
 
 
@@ -130,21 +168,21 @@ def _events(association: Json) -> list[str]:
     return list(association.get("S3", {}).get("AutoExportPolicy", {}).get("Events", ()))
 
 
-def _meant_to_export(scope: Scope) -> set[str]:
-    """Ids of associations whose environment file lets them export.
+def _export_events(scope: Scope) -> dict[str, list[str]]:
+    """Id to events, of associations whose environment file lets them export.
 
     The others belong to teams that want nothing written to their dataset by those who mount it: a task would.
     """
     return {
-        resource.physical_id
+        resource.physical_id: events
         for stack in scope.stacks
         for resource in stack.resources
         if resource.type == "AWS::FSx::DataRepositoryAssociation"
-        and _events(stack.template.get("Resources", {}).get(resource.logical_id, {}).get("Properties", {}))
+        and (events := _events(stack.template.get("Resources", {}).get(resource.logical_id, {}).get("Properties", {})))
     }
 
 
-def _since_writers(entries: list[Json]) -> list[Json]:
+def _since_writers(entries: list[Entry]) -> list[Entry]:
     """What was written down after the last call that says that something could have written until then."""
     last = max((index for index, each in enumerate(entries) if WRITES.match(each.get("call", ""))), default=-1)
     return entries[last + 1 :]
@@ -168,9 +206,8 @@ class _Export:
         # AWS takes no task while anything of the file system exports by itself.
         for each in self._system.to_do:
             yield from self._switch_off(each["AssociationId"])
-        tasks = {each["export"]: each["task"] for each in _since_writers(self._journal.entries()) if "export" in each}
         for each in self._system.to_do:
-            yield from self._export(each, tasks)
+            yield from self._export(each)
 
     def _switch_off(self, association_id: str) -> Waits:
         started = self._aws.clock.now()
@@ -196,16 +233,17 @@ class _Export:
                 )
             yield POLL
 
-    def _export(self, association: Json, tasks: Mapping[str, str]) -> Waits:
+    def _export(self, association: Json) -> Waits:
         id_, path = association["AssociationId"], association.get("FileSystemPath", "/")
-        task = (yield from self._task(tasks[id_])) if id_ in tasks else None
+        begun = self._system.begun.get(id_)
+        task = (yield from self._task(begun)) if begun else None
         if not task or not (task["Lifecycle"] in RUNNING or _is_whole(task)):
             task = yield from self._start(association)
         self._told(self._system.id, f"exports {path}")
         task = yield from self._end_of(task)
         if not _is_whole(task):
             raise StepError((yield from self._failure(association, task)))
-        self._journal.write(exported=id_, task=task["TaskId"])
+        self._journal.write(exported=id_, task=task["TaskId"], file_system=self._system.id, folder=path)
         self._told(self._system.id, f"exported {path}, {task.get('Status', {}).get('SucceededCount', 0)} files")
 
     def _start(self, association: Json) -> Waits:

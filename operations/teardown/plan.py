@@ -13,7 +13,7 @@ from operations.teardown.refusals import telling
 from operations.teardown.schedule import Step, Waits
 from operations.teardown.scope import Scope
 from operations.teardown.stacks import NEVER_WITH, needed_by
-from operations.teardown.stages import Stage, Things, of_kinds, of_stacks
+from operations.teardown.stages import INTAKE, WRITERS, Stage, Things, of_kinds, of_stacks
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,7 @@ class Plan:
         needed: stack and logical id of what things need that are kept.
         kept: what stays.
         blockers: why it cannot be run as it is.
+        scheduled: the actions, with those that found nothing and look again; empty when there are none of these.
     """
 
     scope: Scope
@@ -60,6 +61,7 @@ class Plan:
     needed: frozenset[tuple[str, str]]
     kept: tuple[Kept, ...]
     blockers: tuple[str, ...]
+    scheduled: tuple[Action, ...] = ()
 
     @property
     def hash(self) -> str:
@@ -76,7 +78,7 @@ class Plan:
                 partial(action.stage.work, inventory, self.policy, partial(told, action.stage.name)),
                 action.after,
             )
-            for action in self.actions
+            for action in self.scheduled or self.actions
         ]
 
 
@@ -108,12 +110,29 @@ def make(inventory: Inventory, policy: Policy, others: Sequence[Stage], blockers
     found = {}
     for stage in stages.values():
         found[stage.name] = yield from stage.finds(inventory, things, policy)
-    actions = tuple(
-        Action(stage, tuple(sorted(found[stage.name])), _before(stage, stages, {name for name in found if found[name]}))
-        for stage in stages.values()
-        if found[stage.name]
+    present = {name for name in found if found[name]}
+    # Until the intake is closed, somebody may start what could not be found.
+    late = WRITERS & stages.keys() if INTAKE in present else frozenset()
+    return Plan(
+        inventory.scope,
+        policy,
+        things,
+        _actions(stages, found, present),
+        frozenset(needed),
+        (),
+        tuple(blockers),
+        _actions(stages, found, present | late) if late else (),
     )
-    return Plan(inventory.scope, policy, things, actions, frozenset(needed), (), tuple(blockers))
+
+
+def _actions(
+    stages: Mapping[str, Stage], found: Mapping[str, list[str]], present: Collection[str]
+) -> tuple[Action, ...]:
+    return tuple(
+        Action(stage, tuple(sorted(found[name])), _before(stage, stages, present))
+        for name, stage in stages.items()
+        if name in present
+    )
 
 
 def _told(physical_id: str, texts: Collection[str]) -> bool:

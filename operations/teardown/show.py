@@ -196,13 +196,16 @@ class Progress:
         self._tell(f"{step}: {name}: {state}")
 
     def step(self, name: str, result: Result | None) -> float:
-        """A step began, or ended; how many seconds it took."""
+        """A step began, or ended; how many seconds it took. Of one that is not shown only a failure is told."""
         with self._lock:
             if not result:
                 self._running[name] = self._clock.now()
                 return 0.0
             took = self._clock.now() - self._running.pop(name, self._clock.now())
-            self._ended[name] = result
+            if name in self._after:
+                self._ended[name] = result
+            elif result.outcome is Outcome.DONE:
+                return took
         said = f": {result.value}" if result.outcome is not Outcome.DONE else ""
         self._tell(f"{name}: {result.outcome}{said}; {self.total()}")
         return took

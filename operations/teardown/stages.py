@@ -38,6 +38,13 @@ class Stage:
 INTAKE = "intake.close"
 EXPORT = "lustre.export"
 SWEEP = "network.sweep"
+WRITERS = frozenset(
+    {
+        *(f"{kind.name}.{verb.name}" for kind in KINDS for verb in kind.verbs if verb.name != "delete"),
+        *("apps.delete", "clusters.delete"),
+    }
+)
+"""The stages after which nothing runs any more that writes to what others keep."""
 
 
 def of_kinds() -> list[Stage]:

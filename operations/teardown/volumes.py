@@ -10,6 +10,7 @@ from collections.abc import Collection
 
 from botocore.exceptions import ClientError
 
+from operations.teardown import intake
 from operations.teardown.aws import Aws, code_of, message_of
 from operations.teardown.inventory import Inventory, Thing
 from operations.teardown.journal import Journal
@@ -27,7 +28,7 @@ OPTIONS = {NOTEBOOKS: "--notebook-volumes keep|back_up|discard", SPACES: "--spac
 
 BACK_UP = "notebook volumes.back_up"
 MARKER = ".trainyard-backup.json"
-WHOLE = 0
+LOG = ".trainyard/backup.log"
 UNREADABLE = 2
 """Exit code of a backup with all but what cannot be read: https://docs.aws.amazon.com/cli/latest/topic/return-codes.html"""
 
@@ -44,20 +45,20 @@ def stage(journal: Journal) -> Stage:
         journal: which backups earlier runs have made.
     """
 
-    def to_do(things: list[Thing], policy: Policy) -> list[Thing]:
+    def to_do(inventory: Inventory, things: list[Thing], policy: Policy) -> Waits:
         if policy.volumes.get(NOTEBOOKS) is not Volumes.BACK_UP:
             return []
-        done = _backed_up(journal)
-        return [each for each in things if each.name not in done or each.state != "Stopped"]
+        entries = yield from intake.since_closed(inventory.aws, inventory.scope, journal)
+        done = {each["backed_up"]: each.get("changed") for each in entries if "backed_up" in each}
+        return [each for each in things if each.state != "Stopped" or done.get(each.name) != _changed(each.told)]
 
-    def finds(_inventory: Inventory, things: Things, policy: Policy) -> Waits:
-        yield from ()
-        return [each.name for each in to_do(things[NOTEBOOKS], policy)]
+    def finds(inventory: Inventory, things: Things, policy: Policy) -> Waits:
+        return [each.name for each in (yield from to_do(inventory, things[NOTEBOOKS], policy))]
 
     def work(inventory: Inventory, policy: Policy, told: Told) -> Waits:
         things = yield from inventory.things(KIND)
-        backups = (_back_up(inventory.aws, journal, each, told) for each in to_do(things, policy))
-        yield from several(backups, inventory.aws.clock)
+        due = yield from to_do(inventory, things, policy)
+        yield from several((_back_up(inventory.aws, journal, each, told) for each in due), inventory.aws.clock)
 
     return Stage(BACK_UP, frozenset({INTAKE, f"{NOTEBOOKS}.stop"}), finds, work)
 
@@ -114,24 +115,9 @@ def _folder(aws: Aws, notebook: Thing) -> Waits:
     return ""
 
 
-def _backed_up(journal: Journal) -> set[str]:
-    """Names of instances that earlier runs backed up, and that nobody can have written to since.
-
-    The one stop that ends a backup may follow it. Another says that the instance ran again, and a change of the
-    boundary that somebody could have started it.
-    """
-    stops: dict[str, int] = {}
-    for entry in journal.entries():
-        name = entry.get("arguments", {}).get("NotebookInstanceName")
-        if "backed_up" in entry:
-            stops[entry["backed_up"]] = 0
-        elif entry.get("call") == "iam.create_policy_version":
-            stops.clear()
-        elif entry.get("call") == "sagemaker.start_notebook_instance":
-            stops.pop(name, None)
-        elif entry.get("call") == "sagemaker.stop_notebook_instance" and name in stops:
-            stops[name] += 1
-    return {name for name, count in stops.items() if count < 2}
+def _changed(described: Json) -> float:
+    """When an instance was changed last, in seconds since 1970: each start and each stop is a change."""
+    return float(described["LastModifiedTime"].timestamp())
 
 
 def _back_up(aws: Aws, journal: Journal, notebook: Thing, told: Told) -> Waits:
@@ -144,18 +130,23 @@ def _back_up(aws: Aws, journal: Journal, notebook: Thing, told: Told) -> Waits:
     told(notebook.name, f"copies its volume to {folder}")
     while (after := (yield from _marker(aws, folder))) == before:
         yield POLL
-        if (status := (yield from _status(aws, notebook))) != "InService":
+        if (status := (yield from _described(aws, notebook))["NotebookInstanceStatus"]) != "InService":
             raise StepError(_not_backed_up(notebook, f"it became {status} before its backup ended"))
         if aws.clock.now() > deadline:
             raise StepError(_not_backed_up(notebook, f"no {MARKER} came to {folder} in {HOURS} hours"))
-    code = after["exit_code"]
-    if code in (WHOLE, UNREADABLE):
-        journal.write(backed_up=notebook.name, to=folder, **after)
     # Also when files are missing: an instance costs money as long as it runs.
-    yield from _bring(aws, notebook, "stop_notebook_instance", "InService", "Stopped", deadline + 3600)
-    if code not in (WHOLE, UNREADABLE):
-        raise StepError(_not_backed_up(notebook, f"its backup ended with exit code {code}: see {folder}/.trainyard/"))
-    told(notebook.name, "backed up" if code == WHOLE else "backed up, but for files that could not be read")
+    stopped = yield from _bring(aws, notebook, "stop_notebook_instance", "InService", "Stopped", deadline + 3600)
+    if why := _missing(after["exit_code"]):
+        raise StepError(_not_backed_up(notebook, f"{why}: see {folder}/{LOG}"))
+    journal.write(backed_up=notebook.name, to=folder, changed=_changed(stopped), **after)
+    told(notebook.name, "backed up")
+
+
+def _missing(code: int) -> str:
+    """What a backup that ended with a code does not have; empty when it has all."""
+    if code == UNREADABLE:
+        return "its backup is without files that could not be read"
+    return f"its backup ended with exit code {code}" if code else ""
 
 
 def _marker(aws: Aws, folder: str) -> Waits:
@@ -171,15 +162,14 @@ def _marker(aws: Aws, folder: str) -> Waits:
     return told
 
 
-def _status(aws: Aws, notebook: Thing) -> Waits:
-    answer = yield from aws.call("sagemaker", "describe_notebook_instance", NotebookInstanceName=notebook.name)
-    return answer["NotebookInstanceStatus"]
+def _described(aws: Aws, notebook: Thing) -> Waits:
+    return (yield from aws.call("sagemaker", "describe_notebook_instance", NotebookInstanceName=notebook.name))
 
 
 def _bring(aws: Aws, notebook: Thing, operation: str, from_: str, to: str, deadline: float) -> Waits:
-    """Starts or stops an instance."""
+    """Starts or stops an instance; gives what is told of it then."""
     refused = ""
-    while (status := (yield from _status(aws, notebook))) != to:
+    while (status := (described := (yield from _described(aws, notebook)))["NotebookInstanceStatus"]) != to:
         if status == from_:
             try:
                 yield from aws.call("sagemaker", operation, NotebookInstanceName=notebook.name)
@@ -189,6 +179,7 @@ def _bring(aws: Aws, notebook: Thing, operation: str, from_: str, to: str, deadl
         if status == "Failed" or aws.clock.now() > deadline:
             raise StepError(_not_backed_up(notebook, f"it is {status} and not {to}{refused}"))
         yield POLL
+    return described
 
 
 def _not_backed_up(notebook: Thing, why: str) -> str:

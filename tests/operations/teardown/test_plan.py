@@ -6,10 +6,15 @@ from typing import Any
 
 import pytest
 
+from operations.teardown import intake, lustre
 from operations.teardown.plan import Plan, make
 from operations.teardown.policy import Policy, Volumes
+from operations.teardown.schedule import run
+from operations.teardown.stages import EXPORT, INTAKE, WRITERS
 from operations.teardown.volumes import NOTEBOOKS, SPACES
+from tests.operations.teardown.bounded import bound, closed
 from tests.operations.teardown.made import ACCOUNT, Made, made
+from tests.operations.teardown.test_lustre import associate, file_system
 
 KEEP = Policy({NOTEBOOKS: Volumes.KEEP})
 DISCARD = Policy({NOTEBOOKS: Volumes.DISCARD})

@@ -234,6 +234,19 @@ def test_a_step_that_failed_says_why() -> None:
     assert run.lines[-1].endswith("stack.a: failed: stack a: not deleted; 0 of 1 steps done")
 
 
+def test_a_step_that_is_not_shown_and_ends_well_is_not_told() -> None:
+    run = Run({"stack.a": (["a"], [])}, {})
+    run.done("apps.delete", 15)
+    assert (run.lines, run.progress.total()[:11]) == ([], "0 of 1 step")
+
+
+def test_a_step_that_is_not_shown_and_fails_is_told() -> None:
+    run = Run({"stack.a": (["a"], [])}, {})
+    run.progress.step("apps.delete", None)
+    run.progress.step("apps.delete", Result(Outcome.FAILED, "may not"))
+    assert run.lines[-1].endswith("apps.delete: failed: may not; 0 of 1 steps done, unknown time to go")
+
+
 def test_a_step_tells_how_long_it_took() -> None:
     run = Run(THREE, {})
     run.progress.step("apps.delete", None)

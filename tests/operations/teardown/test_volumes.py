@@ -12,6 +12,7 @@ from operations.teardown import volumes
 from operations.teardown.policy import Policy, Volumes
 from operations.teardown.schedule import Waits
 from operations.teardown.stages import Stage
+from tests.operations.teardown.bounded import bound, closed, opened, opened_and_closed_elsewhere
 from tests.operations.teardown.made import ACCOUNT, Made, made
 
 NAME = "exploration"
@@ -108,14 +109,19 @@ def test_the_marker_of_an_earlier_backup_does_not_count(account: Made) -> None:
     assert said.endswith(f"no .trainyard-backup.json came to s3://artifacts/{FOLDER}/{NAME} in 12 hours")
 
 
-def test_files_that_cannot_be_read_are_told(account: Made) -> None:
+def test_a_backup_without_what_cannot_be_read_names_its_log(account: Made) -> None:
     notebook(account)
+    assert account.failure(backing_up(account, code=2)) == (
+        f"notebook instances: {NAME}: not backed up, nothing is deleted: its backup is without files that could not be "
+        f"read: see s3://artifacts/{FOLDER}/{NAME}/.trainyard/backup.log"
+    )
+    assert state(account) == "Stopped"
 
-    def told() -> Any:
-        yield from backing_up(account, code=2)
 
-    account.finish(told())
-    assert account.told[-1] == (NAME, "backed up, but for files that could not be read")
+def test_a_backup_without_what_cannot_be_read_does_not_count(account: Made) -> None:
+    notebook(account)
+    account.failure(backing_up(account, code=2))
+    assert account.finds(stage(account), BACK_UP) == [NAME]
 
 
 def test_a_backup_without_some_files_fails(account: Made) -> None:
@@ -143,18 +149,39 @@ def test_what_is_backed_up_is_not_backed_up_again(account: Made) -> None:
     assert account.finds(stage(account), BACK_UP) == []
 
 
-@pytest.mark.parametrize("call", ["sagemaker.start_notebook_instance", "sagemaker.stop_notebook_instance"])
-def test_it_is_backed_up_again_if_it_ran_since(account: Made, call: str) -> None:
+def test_it_is_backed_up_again_if_somebody_started_it_since(account: Made) -> None:
+    """Without a trace in the journal."""
     notebook(account)
     account.finish(backing_up(account))
-    account.journal.write(call=call, arguments={"NotebookInstanceName": NAME})
+    for operation in ("start_notebook_instance", "stop_notebook_instance"):
+        getattr(account.client("sagemaker"), operation)(NotebookInstanceName=NAME)
+        account.local.clock.sleep(3600)
     assert account.finds(stage(account), BACK_UP) == [NAME]
 
 
-def test_it_is_backed_up_again_if_people_could_start_it_since(account: Made) -> None:
+def test_while_nobody_can_start_it_it_is_not_backed_up_again(account: Made) -> None:
+    bound(account)
+    closed(account)
     notebook(account)
     account.finish(backing_up(account))
-    account.journal.write(call="iam.create_policy_version", arguments={})
+    assert account.finds(stage(account), BACK_UP) == []
+
+
+def test_it_is_backed_up_again_if_people_can_start_it(account: Made) -> None:
+    bound(account)
+    closed(account)
+    notebook(account)
+    account.finish(backing_up(account))
+    opened(account)
+    assert account.finds(stage(account), BACK_UP) == [NAME]
+
+
+def test_it_is_backed_up_again_if_people_could_start_it_since(account: Made, tmp_path: Path) -> None:
+    bound(account)
+    closed(account)
+    notebook(account)
+    account.finish(backing_up(account))
+    opened_and_closed_elsewhere(account, tmp_path)
     assert account.finds(stage(account), BACK_UP) == [NAME]
 
 
