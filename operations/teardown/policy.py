@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from environments.teardown import Teardown
 from operations.teardown.inventory import Thing
-from operations.teardown.kinds import Kind, Verb
+from operations.teardown.kinds import OF_NAME, Kind, Verb
 
 
 class Volumes(StrEnum):
@@ -28,11 +28,17 @@ class Policy:
         volumes: what becomes of the volumes of a kind of thing, where somebody decided it.
         purge: names of what is kept otherwise and goes now, with its data.
         unprotect: whether stacks go that are protected.
+        kinds: kind, or type in CloudFormation, and name of what is purged, where somebody said which of several.
     """
 
     volumes: dict[str, Volumes]
     purge: frozenset[str] = frozenset()
     unprotect: bool = False
+    kinds: frozenset[tuple[str, str]] = frozenset()
+
+    def purges(self, kind: str, name: str) -> bool:
+        """Whether something goes that is kept otherwise."""
+        return name in self.purge and ((kind, name) in self.kinds or all(each != name for _, each in self.kinds))
 
     def does(self, kind: Kind, verb: Verb, thing: Thing) -> bool:
         """Whether ``verb`` is done to a thing.
@@ -46,7 +52,7 @@ class Policy:
     def keeps(self, kind: Kind, thing: Thing) -> bool:
         """Whether a thing is there when the run is over."""
         # What is listed of something goes with it: a group of models with their versions.
-        if self.purge & ({thing.name, thing.name.rpartition("/")[0]} if kind.within else {thing.name}):
+        if self.purges(kind.name, thing.name) or self.purges(kind.within, thing.name.rpartition("/")[0]):
             return False
         decided = self.volumes.get(kind.name)
         return kind.data or decided is Volumes.KEEP or (decided is None and thing.kept)
@@ -60,9 +66,22 @@ def decided(
     purge: Iterable[str] = (),
     unprotect: bool = False,
 ) -> Policy:
-    """What the environment file says, where nobody says otherwise now."""
+    """What the environment file says, where nobody says otherwise now; ``purge`` has names, or KIND/NAME."""
     chosen = {
         "notebook instances": notebook_volumes or teardown.notebook_volumes,
         "spaces": space_volumes or teardown.space_volumes,
     }
-    return Policy({kind: Volumes(each) for kind, each in chosen.items() if each}, frozenset(purge), unprotect)
+    named = [_kind_and_name(each) for each in purge]
+    return Policy(
+        volumes={kind: Volumes(each) for kind, each in chosen.items() if each},
+        purge=frozenset(name for _, name in named),
+        unprotect=unprotect,
+        kinds=frozenset((kind, name) for kind, name in named if kind),
+    )
+
+
+def _kind_and_name(given: str) -> tuple[str, str]:
+    """What somebody wants to purge; without a kind where none was given, as names have slashes too."""
+    kind, _, name = given.partition("/")
+    is_kind = kind.startswith("AWS::") or (kind in OF_NAME and (OF_NAME[kind].data or OF_NAME[kind].types))
+    return (kind, name) if is_kind else ("", given)

@@ -6,7 +6,7 @@ Source: AWS docs AmazonS3/latest/userguide/delete-bucket.html; kms/latest/develo
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any
 
@@ -31,6 +31,9 @@ POLL = 15.0
 """Seconds between two looks at a file system that is in use."""
 MINUTES = 30
 """After how long it is given up."""
+
+Named = tuple[str, str]
+"""A kind, or a type in CloudFormation, and a name."""
 
 BUCKET, REPOSITORY, LOG_GROUP = "AWS::S3::Bucket", "AWS::ECR::Repository", "AWS::Logs::LogGroup"
 KEY, FILE_SYSTEM = "AWS::KMS::Key", "AWS::EFS::FileSystem"
@@ -64,38 +67,47 @@ def stages(inventory: Inventory, policy: Policy) -> Waits:
     emptied before.
 
     Raises:
-        InputError: for a name that is none of what is kept, with those that are.
+        InputError: for a name that is none of what is kept, or is that of several, with those that are.
     """
     if not policy.purge:
         return []
     choices = yield from _choices(inventory)
-    of_kinds = {each.name for each in (yield from _kept_things(inventory))}
-    if unknown := sorted(policy.purge - choices.keys() - of_kinds):
-        known = ", ".join(sorted({*choices, *of_kinds})) or "nothing"
-        raise InputError(f"--purge {unknown[0]}: must be one of what is kept: {known}")
+    things = yield from _kept_things(inventory)
+    _check(policy, [*choices, *((each.kind, each.name) for each in things)])
     stacks = {SWEEP, *(f"stack.{stack.name}" for stack in inventory.scope.stacks)}
     drains = {INTAKE, EXPORT, BACK_UP, *(f"{kind.name}.{verb.name}" for kind in KINDS for verb in kind.verbs)}
-    purged = {name: choices[name] for name in sorted(policy.purge & choices.keys())}
-    data = {_name(name) for name, (type_, _) in purged.items() if type_ != KEY}
+    purged = [each for each in sorted(choices) if policy.purges(*each)]
+    data = {_name(policy, *each) for each in purged if each[0] != KEY}
     return [
         Stage(
-            _name(name),
-            frozenset(stacks | (data if type_ == KEY else set()) if kept else drains),
+            _name(policy, type_, name),
+            frozenset(stacks | (data if type_ == KEY else set()) if choices[type_, name] else drains),
             partial(_finds, type_, name),
             partial(_work, type_, name),
         )
-        for name, (type_, kept) in purged.items()
+        for type_, name in purged
     ]
+
+
+def _check(policy: Policy, known: Collection[Named]) -> None:
+    for name in sorted(policy.purge):
+        meant = [each for each in known if each[1] == name and policy.purges(*each)]
+        if not meant:
+            choices = ", ".join(sorted({each for _, each in known})) or "nothing"
+            raise InputError(f"--purge {name}: must be one of what is kept: {choices}")
+        if len(meant) > 1 and not policy.kinds.issuperset(meant):
+            several = ", ".join(sorted("/".join(each) for each in meant))
+            raise InputError(f"--purge {name}: is the name of {several}: give one of these")
 
 
 def blockers(inventory: Inventory, policy: Policy) -> Waits:
     """Keys that would take something with them that is kept: those that are purged, and those of stacks."""
     choices = yield from _choices(inventory)
-    purged = [name for name in sorted(policy.purge & choices.keys()) if choices[name][0] == KEY]
+    purged = [name for type_, name in sorted(choices) if type_ == KEY and policy.purges(type_, name)]
     resources = [each for stack in inventory.scope.stacks for each in stack.resources]
     # CloudFormation always can delete a key, and so never asks whether something needs it.
     going = [each for each in resources if each.type == KEY and each.physical_id and not each.kept]
-    staying = (yield from _staying(inventory, policy)) if purged or going else {}
+    staying = (yield from _staying(inventory, policy)) if purged or going else []
     found = [_in_use(name, users) for name in purged if (users := _under(name, staying))]
     found += [
         f"stack {each.stack}: {', '.join(users)} would be lost with its key {each.physical_id}, and is kept: "
@@ -106,19 +118,19 @@ def blockers(inventory: Inventory, policy: Policy) -> Waits:
     return found
 
 
-def _name(name: str) -> str:
-    return f"purge {name}"
+def _name(policy: Policy, type_: str, name: str) -> str:
+    return f"purge {type_}/{name}" if (type_, name) in policy.kinds else f"purge {name}"
 
 
 def _choices(inventory: Inventory) -> Waits:
-    """Name of what can be purged to its type, and whether it is kept when its stack goes."""
+    """Type and name of what can be purged to whether it is kept when its stack goes."""
     found = {
-        each.physical_id: (each.type, each.kept)
+        (each.type, each.physical_id): each.kept
         for each in inventory.scope.resources
         if each.type in TOLD and each.physical_id and (each.kept or each.type in NOT_DELETED_WHEN_FULL)
     }
     for each in (yield from home_file_systems(inventory.aws, inventory.scope)):
-        found[each] = (FILE_SYSTEM, True)
+        found[FILE_SYSTEM, each] = True
     return found
 
 
@@ -170,24 +182,24 @@ def _work(type_: str, name: str, inventory: Inventory, policy: Policy, told: Tol
 
 
 def _staying(inventory: Inventory, policy: Policy) -> Waits:
-    """Name of what stays to all that AWS tells of it, its keys among it."""
+    """Name of what stays, and all that AWS tells of it, its keys among it."""
     aws = inventory.aws
-    staying = {}
-    for name, (type_, kept) in (yield from _choices(inventory)).items():
-        if kept and type_ != KEY and name not in policy.purge:
-            staying[name] = json.dumps((yield from _told_of(aws, type_, name)), default=str)
+    staying = []
+    for (type_, name), kept in (yield from _choices(inventory)).items():
+        if kept and type_ != KEY and not policy.purges(type_, name):
+            staying.append((name, json.dumps((yield from _told_of(aws, type_, name)), default=str)))
     for kind in KINDS:
         things = (yield from inventory.things(kind)) if kind.types else []
         for each in things:
             if policy.keeps(kind, each):
                 told_of = {**each.told, **(yield from _domain_of(aws, each))}
-                staying[each.name] = json.dumps(told_of, default=str)
+                staying.append((each.name, json.dumps(told_of, default=str)))
     return staying
 
 
-def _under(key: str, staying: dict[str, str]) -> list[str]:
+def _under(key: str, staying: list[tuple[str, str]]) -> list[str]:
     """The names of those that are under a key."""
-    return sorted(name for name, told in staying.items() if key in told)
+    return sorted(name for name, told in staying if key in told)
 
 
 def _domain_of(aws: Aws, thing: Thing) -> Waits:

@@ -115,7 +115,7 @@ def _parts(name: str) -> frozenset[str]:
 
 
 def _of_thing(kind: Kind, thing: Thing, policy: Policy) -> Left:
-    undecided = kind.name not in policy.volumes and thing.name not in policy.purge
+    undecided = kind.name not in policy.volumes and not policy.purges(kind.name, thing.name)
     kept = policy.keeps(kind, thing) or (thing.kept and undecided)
     because = "asked for" if kept else f"it is {thing.state}" if thing.state else "found by role, domain or tag"
     return Left(
@@ -130,7 +130,7 @@ def _of_stacks(inventory: Inventory, policy: Policy) -> Waits:
     for each in inventory.scope.resources:
         place = BY_TYPE.get(each.type)
         if place and each.physical_id and each.stack not in there:
-            kept = each.kept and each.physical_id not in policy.purge
+            kept = each.kept and not policy.purges(each.type, each.physical_id)
             told = yield from look_at(inventory.aws, place, each.physical_id)
             if told:
                 found.append(_left(place, each.physical_id, told, f"of the stack {each.stack}", kept=kept))
@@ -160,7 +160,7 @@ def _of_domains(inventory: Inventory, policy: Policy) -> Waits:
             each["FileSystemId"],
             each,
             "homes of the domain, which SageMaker keeps",
-            kept=each["FileSystemId"] not in policy.purge,
+            kept=not policy.purges("AWS::EFS::FileSystem", each["FileSystemId"]),
         )
         for each in homes
         if any(tag["Key"] == HOMES_OF and tag["Value"] in domains for tag in each.get("Tags", ()))

@@ -2,9 +2,10 @@
 
 import pytest
 
+from environments.teardown import Teardown
 from operations.teardown.inventory import Thing
 from operations.teardown.kinds import OF_NAME
-from operations.teardown.policy import Policy, Volumes
+from operations.teardown.policy import Policy, Volumes, decided
 
 NOTEBOOKS = "notebook instances"
 
@@ -54,3 +55,28 @@ def test_a_version_of_a_model_is_deleted_with_its_group_or_by_its_own_name(purge
     arn = "arn:aws:sagemaker:eu-west-1:111111111111:model-package/vision-a/1"
     version = Thing(kind.name, (("ModelPackageName", arn),), "Completed")
     assert Policy({}, frozenset({purged})).keeps(kind, version) is not goes
+
+
+@pytest.mark.parametrize(
+    ("given", "of_features", "of_models"),
+    [
+        ("a", True, True),
+        ("feature groups/a", True, False),
+        ("model package groups/a", False, True),
+        ("b/a", False, False),
+    ],
+)
+def test_a_kind_before_the_name_says_which_is_purged(given: str, of_features: bool, of_models: bool) -> None:
+    policy = decided(Teardown(), purge=[given])
+    assert (deleted(policy, "feature groups"), deleted(policy, "model package groups")) == (of_features, of_models)
+
+
+def test_versions_go_with_the_group_of_the_kind_that_was_named() -> None:
+    kind = OF_NAME["model packages"]
+    version = Thing(kind.name, (("ModelPackageName", "arn:aws:sagemaker:r:1:model-package/a/1"),), "Completed")
+    policies = [decided(Teardown(), purge=[f"{each}/a"]) for each in ("model package groups", "feature groups")]
+    assert [each.keeps(kind, version) for each in policies] == [False, True]
+
+
+def test_a_name_with_a_slash_is_a_name() -> None:
+    assert decided(Teardown(), purge=["/aws/fsx/a", "team/images"]).purge == {"/aws/fsx/a", "team/images"}

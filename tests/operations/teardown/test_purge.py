@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from environments.teardown import Teardown
 from operations.errors import InputError
 from operations.teardown import purge
 from operations.teardown.aws import Aws
-from operations.teardown.policy import Policy, Volumes
+from operations.teardown.policy import Policy, Volumes, decided
 from operations.teardown.schedule import Waits
 from operations.teardown.stages import Stage
 from operations.teardown.volumes import NOTEBOOKS
@@ -155,6 +156,47 @@ def test_a_name_that_is_not_there_is_refused_with_the_choices(account: Made) -> 
     with pytest.raises(InputError) as error:
         account.result(result)
     assert str(error.value) == f"--purge datasets: must be one of what is kept: {BUCKET}"
+
+
+def of_one_name(account: Made) -> None:
+    """A bucket and a repository of one name."""
+    account.client("ecr").create_repository(repositoryName=bucket(account))
+    account.add("AWS::ECR::Repository", BUCKET, kept=True)
+
+
+def test_a_name_of_several_is_refused_with_all_of_them(account: Made) -> None:
+    of_one_name(account)
+    with pytest.raises(InputError) as error:
+        stages(account, BUCKET)
+    assert str(error.value) == (
+        f"--purge {BUCKET}: is the name of AWS::ECR::Repository/{BUCKET}, AWS::S3::Bucket/{BUCKET}: give one of these"
+    )
+
+
+def test_a_thing_of_the_same_name_counts_too(account: Made) -> None:
+    bucket(account)
+    account.client("sagemaker").create_model_package_group(
+        ModelPackageGroupName=BUCKET, Tags=[{"Key": "Environment", "Value": "dev"}, {"Key": "Team", "Value": "vision"}]
+    )
+    account.add("AWS::SNS::Topic", "topic", stack="team-vision")
+    with pytest.raises(InputError, match=f"is the name of AWS::S3::Bucket/{BUCKET}, model package groups/{BUCKET}: "):
+        stages(account, BUCKET)
+
+
+def test_one_of_several_goes_by_its_kind(account: Made) -> None:
+    of_one_name(account)
+    policy = decided(Teardown(), purge=[f"AWS::S3::Bucket/{BUCKET}"])
+    (stage,) = account.finish(purge.stages(account.inventory, policy))
+    account.do(stage, policy)
+    repositories = account.client("ecr").describe_repositories()["repositories"]
+    assert (buckets(account), [each["repositoryName"] for each in repositories]) == (set(), [BUCKET])
+
+
+def test_all_of_several_go_by_their_kinds(account: Made) -> None:
+    of_one_name(account)
+    named = [f"{each}/{BUCKET}" for each in ("AWS::ECR::Repository", "AWS::S3::Bucket")]
+    found = account.finish(purge.stages(account.inventory, decided(Teardown(), purge=named)))
+    assert [each.name for each in found] == [f"purge {each}" for each in named]
 
 
 def test_the_bucket_of_somebody_else_is_refused(account: Made) -> None:
