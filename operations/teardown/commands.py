@@ -17,7 +17,6 @@ from rich.console import Console
 from environments import Environment, load
 from environments.loading import ROOT
 from operations.errors import InputError
-from operations.teardown import intake
 from operations.teardown.aws import Aws
 from operations.teardown.connect import Account, WallClock, connect
 from operations.teardown.inventory import Inventory
@@ -236,14 +235,9 @@ def _verify(arguments: argparse.Namespace, account: Account, journal: Journal, c
 
 
 def _reopen(_arguments: argparse.Namespace, account: Account, journal: Journal, console: Console) -> int:
-    aws = Aws(account.client, account.environment.region, account.clock, journal)
-    scope = account.ask(look(aws, account.environment.name))
+    from operations.teardown import runs
 
-    def told(name: str, state: str) -> None:
-        console.print(f"{name}: {state}", markup=False, highlight=False, soft_wrap=True)
-
-    account.ask(intake.reopen(aws, scope, told))
-    return 0
+    return runs.reopen(account, journal, console)
 
 
 def _status(_arguments: argparse.Namespace, account: Account, journal: Journal, console: Console) -> int:

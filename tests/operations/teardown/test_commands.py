@@ -385,6 +385,14 @@ def test_reopening_what_was_never_closed_does_nothing(main: Main) -> None:
     assert main("teardown", "reopen", "local") == 0
 
 
+def test_reopening_while_somebody_else_is_at_it_is_exit_code_3(
+    aws: LocalAws, main: Main, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hold(aws)
+    assert main("teardown", "reopen", "local") == 3
+    assert "ann has been at it since" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("word", ["--team", "--user", "--notebook", "--pool"])
 @pytest.mark.usefixtures("aws")
 def test_a_part_that_is_not_there_is_refused(main: Main, capsys: pytest.CaptureFixture[str], word: str) -> None:
