@@ -77,6 +77,12 @@ def test_the_space_of_a_team_stays_when_its_owner_goes(planned: Planned) -> None
     assert done(planned(Part(user="vision-1"))) == {"apps.delete": ["vision-1-private"]}
 
 
+def test_the_plan_says_whom_the_next_deployment_cannot_delete(planned: Planned) -> None:
+    (kept,) = planned(Part(user="vision-1")).kept
+    assert kept.name.endswith("/vision-1")
+    assert kept.why.startswith("the next deployment cannot delete this person")
+
+
 def test_a_person_who_owns_no_shared_space_has_their_own(planned: Planned) -> None:
     assert done(planned(Part(user="vision-2"))) == {"apps.delete": ["vision-2-private"]}
 
