@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
 from operations.errors import InputError
-from operations.teardown import intake, lustre, network, purge, show, volumes
+from operations.teardown import intake, lustre, network, purge, show, team, volumes
 from operations.teardown.aws import Aws
 from operations.teardown.connect import Account
 from operations.teardown.inventory import Inventory
@@ -24,7 +24,7 @@ from operations.teardown.plan import Action, Kept, Plan, make
 from operations.teardown.policy import Policy
 from operations.teardown.schedule import Outcome, Result, Step, StepError, Waits
 from operations.teardown.schedule import run as run_steps
-from operations.teardown.scope import look
+from operations.teardown.scope import Scope, look
 from operations.teardown.stages import Stage, needed_of
 from operations.teardown.verify import Left, is_clean, verify
 
@@ -45,25 +45,32 @@ def planned(account: Account, journal: Journal, options: Options) -> tuple[Inven
     if options.part:
         inventory, held = account.ask(part_of(inventory, options.part, options.policy))
         others = [volumes.stage(journal)]
+        if options.part.team and not options.part.notebook:
+            others.append(lustre.stage(team.with_file_systems_of(scope, options.part.team), journal))
     else:
         others = [intake.stage(journal), volumes.stage(journal), lustre.stage(scope, journal), network.stage(scope)]
         others += account.ask(purge.stages(inventory, options.policy))
     plan = account.ask(make(inventory, options.policy, others))
-    blockers = account.ask(_blockers(inventory, plan, journal, options))
+    blockers = account.ask(_blockers(inventory, scope, plan, journal, options))
     return inventory, replace(plan, kept=(*_kept(plan), *held), blockers=tuple(blockers))
 
 
-def _blockers(inventory: Inventory, plan: Plan, journal: Journal, options: Options) -> Waits:
+def _blockers(inventory: Inventory, scope: Scope, plan: Plan, journal: Journal, options: Options) -> Waits:
     found = [
         f"stack {stack.name}: is protected: say --remove-protection"
         for stack in inventory.scope.stacks
         if stack.protected and not options.policy.unprotect
     ]
     found += yield from volumes.blockers(inventory, plan.things, options.policy)
-    if not options.part:
+    name = "" if options.part.notebook else options.part.team
+    if name:
+        found += yield from team.blockers(inventory.aws, scope, name, options.policy)
+        scope = team.with_file_systems_of(scope, name)
+    if name or not options.part:
         found += yield from lustre.blockers(
-            inventory.aws, inventory.scope, journal, discard_unexported=options.discard_unexported
+            inventory.aws, scope, journal, discard_unexported=options.discard_unexported
         )
+    if not options.part:
         found += yield from purge.blockers(inventory, options.policy)
     return found
 
@@ -149,8 +156,14 @@ def _locked(account: Account, aws: Aws, journal: Journal, *, over: bool = False,
         account.ask(lock.release())
 
 
-def reopen(account: Account, journal: Journal, console: Console) -> int:
+def reopen(account: Account, journal: Journal, console: Console, *, over: bool = False) -> int:
     """Lets people start things again after a run that was given up: exit code 0 when all is as it was deployed, else 1.
+
+    Args:
+        account: where.
+        journal: where it is written down.
+        console: where it is told.
+        over: whether the lock is taken from whoever holds it.
 
     Raises:
         HeldError: when somebody is at it.
@@ -160,7 +173,7 @@ def reopen(account: Account, journal: Journal, console: Console) -> int:
     def told(name: str, state: str) -> None:
         console.print(f"{name}: {state}", markup=False, highlight=False, soft_wrap=True)
 
-    with alone(journal.file), _locked(account, aws, journal):
+    with alone(journal.file), _locked(account, aws, journal, over=over):
         scope = account.ask(look(aws, account.environment.name))
         failed = [each for way in (intake, lustre) for each in account.ask(way.reopen(aws, scope, told))]
     for each in failed:
