@@ -81,7 +81,7 @@ class PartInventory(Inventory):
             names[name] = {each.name for each in (yield from self.things(OF_NAME[name]))}
         return [
             # Its stack does not delete it in time, or at all.
-            replace(each, kept=each.kept or each.name in self._policy.purge)
+            replace(each, kept=each.kept or self._policy.purges(kind.name, each.name))
             for each in found
             if has[each.key] or (has[each.key] is None and uses_any(kind, each.told, names))
         ]
@@ -105,7 +105,7 @@ def part_of(inventory: Inventory, part: Part, policy: Policy) -> Waits:
         return PartInventory(inventory, alone, policy, lambda kind, _thing: kind.name in OF_POOLS), ()
 
     def is_others(thing: Thing) -> bool:
-        return bool(part.user and thing.tells(SHARED)) and thing.name not in policy.purge
+        return bool(part.user and thing.tells(SHARED)) and not policy.purges(SPACES.name, thing.name)
 
     def has(kind: Kind, thing: Thing) -> bool | None:
         return not is_others(thing) and _has(resources, owners, kind, thing)
