@@ -68,6 +68,7 @@ def add_to(commands: "argparse._SubParsersAction[Parser]") -> None:
     again = _environment(
         verbs.add_parser("reopen", help="lets people start things again after a run that was given up")
     )
+    again.add_argument("--take-over", action="store_true", help="from somebody whose run was killed")
     again.set_defaults(run=_reached(_reopen))
 
     show = _environment(commands.add_parser("status", help="what of an environment runs, since when, and whose it is"))
@@ -234,10 +235,10 @@ def _verify(arguments: argparse.Namespace, account: Account, journal: Journal, c
     return 0 if is_clean(left) else LEFT
 
 
-def _reopen(_arguments: argparse.Namespace, account: Account, journal: Journal, console: Console) -> int:
+def _reopen(arguments: argparse.Namespace, account: Account, journal: Journal, console: Console) -> int:
     from operations.teardown import runs
 
-    return runs.reopen(account, journal, console)
+    return runs.reopen(account, journal, console, over=arguments.take_over)
 
 
 def _status(_arguments: argparse.Namespace, account: Account, journal: Journal, console: Console) -> int:

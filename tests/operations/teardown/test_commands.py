@@ -393,6 +393,11 @@ def test_reopening_while_somebody_else_is_at_it_is_exit_code_3(
     assert "ann has been at it since" in capsys.readouterr().err
 
 
+def test_reopening_takes_over_from_a_run_that_was_killed(aws: LocalAws, main: Main) -> None:
+    hold(aws)
+    assert main("teardown", "reopen", "local", "--take-over") == 0
+
+
 @pytest.mark.parametrize("word", ["--team", "--user", "--notebook", "--pool"])
 @pytest.mark.usefixtures("aws")
 def test_a_part_that_is_not_there_is_refused(main: Main, capsys: pytest.CaptureFixture[str], word: str) -> None:
