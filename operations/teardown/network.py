@@ -7,7 +7,7 @@ Source: AWS docs sagemaker/latest/dg/gs-studio-delete-domain.html; vpc/latest/us
 guardduty/latest/ug/runtime-monitoring-agent-resource-clean-up.html
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -28,6 +28,11 @@ MINUTES = 75
 
 NFS_GROUPS = ("security-group-for-inbound-nfs-{}", "security-group-for-outbound-nfs-{}")
 """Names of the groups that SageMaker makes for a domain."""
+HOMES_OF = "ManagedByAmazonSageMakerResource"
+"""The tag by which a file system of homes and its groups have their domain's ARN, also once that is gone.
+
+Source: AWS docs sagemaker/latest/dg/gs-studio-delete-domain.html
+"""
 
 LATER = ("DependencyViolation", "InvalidNetworkInterface.InUse", "InvalidParameterValue", "FileSystemInUse")
 """Codes for what will be possible once something else is gone."""
@@ -50,11 +55,16 @@ def stage(scope: Scope) -> Stage:
     return Stage(SWEEP, after, _finds, _work)
 
 
-VPC = "AWS::EC2::VPC"
+VPC, DOMAIN = "AWS::EC2::VPC", "AWS::SageMaker::Domain"
 
 
-def _finds(inventory: Inventory, _things: Things, _policy: Policy) -> Waits:
-    """All VPCs of stacks that are there: what hangs on them is only known when all else is gone."""
+def _finds(inventory: Inventory, things: Things, policy: Policy) -> Waits:
+    """All VPCs of stacks that are there, as what hangs on them is only known when all else is gone; homes elsewhere."""
+    elsewhere = yield from _elsewhere(inventory, domains_of_kept(things, policy))
+    return [*(yield from _of_stacks(inventory)), *(f"homes in {vpc}" for vpc in elsewhere)]
+
+
+def _of_stacks(inventory: Inventory) -> Waits:
     ids = inventory.scope.ids(VPC)
     if not ids:
         return []
@@ -63,10 +73,34 @@ def _finds(inventory: Inventory, _things: Things, _policy: Policy) -> Waits:
     return list(there)
 
 
+def _elsewhere(inventory: Inventory, staying: Collection[str]) -> Waits:
+    """VPCs that are somebody else's, with what SageMaker made in them for the environment's domains."""
+    aws, scope = inventory.aws, inventory.scope
+    groups = yield from groups_of_homes(aws, scope, staying)
+    targets = yield from targets_of_homes(aws, scope, staying)
+    return sorted({each["VpcId"] for each in (*groups, *targets)} - set(scope.ids(VPC)))
+
+
 def _work(inventory: Inventory, policy: Policy, told: Told) -> Waits:
-    kept = interfaces_of_kept((yield from inventory.all()), policy)
-    for vpc in (yield from _finds(inventory, {}, policy)):
-        yield from _Sweep(inventory.aws, inventory.scope, vpc, kept, told).run()
+    aws, scope = inventory.aws, inventory.scope
+    things = yield from inventory.all()
+    domains = domains_of_kept(things, policy)
+    targets = yield from targets_of_homes(aws, scope, set(scope.ids(DOMAIN)) - domains)
+    kept = interfaces_of_kept(things, policy) | {each["NetworkInterfaceId"] for each in targets}
+    for vpc in (yield from _of_stacks(inventory)):
+        yield from _Sweep(aws, scope, vpc, kept, domains, told).run()
+    for vpc in (yield from _elsewhere(inventory, domains)):
+        yield from _HomesSweep(aws, scope, vpc, kept, domains, told).run()
+
+
+def domains_of_kept(things: Things, policy: Policy) -> set[str]:
+    """Ids of the domains that something is in that is kept, and that so stay too."""
+    return {
+        domain
+        for kind in KINDS
+        for each in things.get(kind.name, ())
+        if policy.keeps(kind, each) and (domain := dict(each.key).get("DomainId"))
+    }
 
 
 def interfaces_of_kept(things: Things, policy: Policy) -> set[str]:
@@ -79,17 +113,40 @@ def interfaces_of_kept(things: Things, policy: Policy) -> set[str]:
     }
 
 
-def home_file_systems(aws: Aws, scope: Scope) -> Waits:
-    """Ids of the file systems that SageMaker made for the environment's domains: their tag outlives the domain."""
-    domains = {
-        f"arn:{scope.partition}:sagemaker:{scope.region}:{scope.account}:domain/{each}"
-        for each in scope.ids("AWS::SageMaker::Domain")
-    }
+def home_file_systems(aws: Aws, scope: Scope, but: Collection[str] = ()) -> Waits:
+    """Ids of the file systems that SageMaker made for the environment's domains, but some: their tag outlives them."""
+    domains = _arns(scope, but)
     there = yield from aws.pages("efs", "describe_file_systems", "FileSystems[]") if domains else _nothing()
     return [
         each["FileSystemId"]
         for each in there
-        if any(tag["Key"] == "ManagedByAmazonSageMakerResource" and tag["Value"] in domains for tag in each["Tags"])
+        if any(tag["Key"] == HOMES_OF and tag["Value"] in domains for tag in each["Tags"])
+    ]
+
+
+def targets_of_homes(aws: Aws, scope: Scope, but: Collection[str] = ()) -> Waits:
+    """The mount targets of these file systems."""
+    found = []
+    for each in (yield from home_file_systems(aws, scope, but)):
+        found += yield from _mount_targets(aws, each)
+    return found
+
+
+def groups_of_homes(aws: Aws, scope: Scope, but: Collection[str] = ()) -> Waits:
+    """The groups that SageMaker made for the environment's domains, but some, by name and tag."""
+    domains = _arns(scope, but)
+    if not domains:
+        return []
+    names = [name.format(arn.rpartition("/")[2]) for arn in domains for name in NFS_GROUPS]
+    filters = _filters(**{"group-name": names, f"tag:{HOMES_OF}": domains})
+    return (yield from aws.pages("ec2", "describe_security_groups", "SecurityGroups[]", Filters=filters))
+
+
+def _arns(scope: Scope, but: Collection[str]) -> list[str]:
+    return [
+        f"arn:{scope.partition}:sagemaker:{scope.region}:{scope.account}:domain/{each}"
+        for each in scope.ids(DOMAIN)
+        if each not in but
     ]
 
 
@@ -98,15 +155,18 @@ def _nothing() -> Waits:
     return []
 
 
-def remove_mount_targets(aws: Aws, file_system: str, vpc: str | None = None) -> Waits:
-    """Deletes the mount targets of a file system, whose files stay; gives how many there still were."""
+def _mount_targets(aws: Aws, file_system: str) -> Waits:
     try:
-        targets = yield from aws.pages("efs", "describe_mount_targets", "MountTargets[]", FileSystemId=file_system)
+        return (yield from aws.pages("efs", "describe_mount_targets", "MountTargets[]", FileSystemId=file_system))
     except ClientError as error:
         if code_of(error) not in GONE:
             raise
-        return 0
-    ours = [each for each in targets if vpc in (None, each.get("VpcId"))]
+        return []
+
+
+def remove_mount_targets(aws: Aws, file_system: str, vpc: str | None = None) -> Waits:
+    """Deletes the mount targets of a file system, whose files stay; gives how many there still were."""
+    ours = [each for each in (yield from _mount_targets(aws, file_system)) if vpc in (None, each.get("VpcId"))]
     for each in ours:
         if each["LifeCycleState"] == "available":
             yield from attempt(aws, "efs", "delete_mount_target", MountTargetId=each["MountTargetId"])
@@ -123,9 +183,12 @@ def attempt(aws: Aws, service: str, operation: str, **arguments: Any) -> Waits:
 
 
 class _Sweep:
-    def __init__(self, aws: Aws, scope: Scope, vpc: str, kept: set[str], told: Told) -> None:
+    """Of a VPC that is the environment's."""
+
+    def __init__(self, aws: Aws, scope: Scope, vpc: str, kept: set[str], staying: set[str], told: Told) -> None:
         self._aws, self._scope, self._vpc, self._kept, self._told = aws, scope, vpc, kept, told
-        domains = scope.ids("AWS::SageMaker::Domain")
+        self._staying = staying
+        domains = [each for each in scope.ids(DOMAIN) if each not in staying]
         self._groups = [name.format(domain) for domain in domains for name in NFS_GROUPS]
         self._groups.append(f"GuardDutyManagedSecurityGroup-{vpc}")
         self._endpoints = frozenset(scope.ids("AWS::EC2::VPCEndpoint"))
@@ -151,10 +214,7 @@ class _Sweep:
 
     def _once(self) -> Waits:
         """Deletes what can be deleted now; gives what still has to go, by id, and what it is."""
-        left: dict[str, str] = {}
-        for file_system in (yield from home_file_systems(self._aws, self._scope)):
-            if count := (yield from remove_mount_targets(self._aws, file_system, self._vpc)):
-                left[file_system] = f"{count} mount targets"
+        left: dict[str, str] = yield from self._mount_targets()
         endpoints = yield from self._all("describe_vpc_endpoints", "VpcEndpoints[]")
         for each in endpoints:
             planted = each["VpcEndpointId"] not in self._endpoints and "guardduty-data" in each["ServiceName"]
@@ -164,7 +224,14 @@ class _Sweep:
                 if each["State"].lower() != "deleting":
                     yield from attempt(self._aws, "ec2", "delete_vpc_endpoints", VpcEndpointIds=[each["VpcEndpointId"]])
         left |= yield from self._interfaces(endpoints)
-        left |= yield from self._security_groups()
+        groups = yield from self._all("describe_security_groups", "SecurityGroups[]", **{"group-name": self._groups})
+        return left | (yield from self._delete(groups))
+
+    def _mount_targets(self) -> Waits:
+        left = {}
+        for file_system in (yield from home_file_systems(self._aws, self._scope, self._staying)):
+            if count := (yield from remove_mount_targets(self._aws, file_system, self._vpc)):
+                left[file_system] = f"{count} mount targets"
         return left
 
     def _interfaces(self, endpoints: Iterable[Json]) -> Waits:
@@ -185,8 +252,7 @@ class _Sweep:
                 yield from attempt(self._aws, "ec2", "delete_network_interface", NetworkInterfaceId=id_)
         return left
 
-    def _security_groups(self) -> Waits:
-        groups = yield from self._all("describe_security_groups", "SecurityGroups[]", **{"group-name": self._groups})
+    def _delete(self, groups: list[Json]) -> Waits:
         # All rules first: the two of a domain name each other.
         for each in groups:
             yield from self._revoke(each["GroupId"], "revoke_security_group_ingress", each.get("IpPermissions"))
@@ -205,6 +271,15 @@ class _Sweep:
                 "ec2", operation, expression, Filters=_filters(**{"vpc-id": [self._vpc], **filters})
             )
         )
+
+
+class _HomesSweep(_Sweep):
+    """Of a VPC that is somebody else's: what SageMaker made in it for the environment's domains, and nothing else."""
+
+    def _once(self) -> Waits:
+        left: dict[str, str] = yield from self._mount_targets()
+        groups = yield from groups_of_homes(self._aws, self._scope, self._staying)
+        return left | (yield from self._delete([each for each in groups if each["VpcId"] == self._vpc]))
 
 
 def _filters(**values: list[str]) -> list[Json]:

@@ -1,7 +1,7 @@
 """What is left of an environment: kept on purpose, waiting for its day, or left behind."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -11,7 +11,13 @@ import jmespath  # type: ignore[import-untyped]
 
 from operations.teardown.inventory import Inventory, Thing
 from operations.teardown.kinds import KINDS, Kind
-from operations.teardown.network import interfaces_of_kept
+from operations.teardown.network import (
+    HOMES_OF,
+    domains_of_kept,
+    groups_of_homes,
+    interfaces_of_kept,
+    targets_of_homes,
+)
 from operations.teardown.places import PLACES, RECORDS, Place, look_at, place_of
 from operations.teardown.policy import Policy
 from operations.teardown.schedule import Waits
@@ -20,12 +26,6 @@ BY_TYPE = {place.type: place for place in PLACES}
 
 LOOKED_AT = frozenset({*BY_TYPE, *(type_ for kind in KINDS for type_ in kind.types)})
 """Types whose resources are found if they are there; of others only their tags tell."""
-
-HOMES_OF = "ManagedByAmazonSageMakerResource"
-"""The tag of a file system of homes with its domain's ARN: all that leads from one to the other once that is gone.
-
-Source: AWS docs sagemaker/latest/dg/gs-studio-delete-domain.html
-"""
 
 VALUES = 20
 """Values of one filter of GetResources."""
@@ -90,6 +90,7 @@ def verify(inventory: Inventory, policy: Policy, project: str, needed: Iterable[
     found += yield from _of_stacks(inventory, policy)
     found += yield from _of_domains(inventory, policy)
     found += yield from _of_networks(inventory)
+    found += yield from _of_homes(inventory, domains_of_kept(there, policy))
     found += yield from _of_keys(inventory)
     known = {part for each in found for part in (each.name, *each.name.split("/"))}
     needing = frozenset(needed)
@@ -190,6 +191,15 @@ def _of_networks(inventory: Inventory) -> Waits:
         )
         for each in interfaces
     ]
+
+
+def _of_homes(inventory: Inventory, staying: Collection[str]) -> Waits:
+    """What else SageMaker made for the homes of domains that do not stay: it holds their network, whosever that is."""
+    targets = yield from targets_of_homes(inventory.aws, inventory.scope, staying)
+    groups = yield from groups_of_homes(inventory.aws, inventory.scope, staying)
+    named = [("AWS::EFS::MountTarget", each["MountTargetId"], each["VpcId"]) for each in targets]
+    named += [("AWS::EC2::SecurityGroup", each["GroupId"], each["VpcId"]) for each in groups]
+    return [Left(type_, id_, Why.ORPHANED, f"of homes, in {vpc}", billed=False) for type_, id_, vpc in named]
 
 
 BY_KEY: tuple[tuple[str, str, str, dict[str, Any], str, str, str], ...] = (

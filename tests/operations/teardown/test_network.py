@@ -8,7 +8,9 @@ import pytest
 from moto.ec2.models import ec2_backends
 
 from operations.teardown import network
-from tests.operations.teardown.made import ACCOUNT, REGION, Made, made
+from operations.teardown.policy import Policy, Volumes
+from operations.teardown.volumes import SPACES
+from tests.operations.teardown.made import ACCOUNT, NOTHING_DECIDED, REGION, Made, made
 
 DOMAIN = "d-0123456789ab"
 
@@ -68,8 +70,8 @@ def interfaces(account: Made) -> list[str]:
     return [each["NetworkInterfaceId"] for each in found]
 
 
-def sweep(account: Made) -> None:
-    account.do(network.stage(account.scope))
+def sweep(account: Made, policy: Policy = NOTHING_DECIDED) -> None:
+    account.do(network.stage(account.scope), policy)
 
 
 def test_the_vpc_can_be_deleted_afterwards(account: Made) -> None:
@@ -119,6 +121,97 @@ def test_the_home_of_another_domain_keeps_its_mount_targets(account: Made) -> No
     id_ = home(account, subnet, "d-ffffffffffff")
     sweep(account)
     assert len(account.client("efs").describe_mount_targets(FileSystemId=id_)["MountTargets"]) == 1
+
+
+def domain(account: Made, *, ours: bool = True, own_vpc: bool = True) -> str:
+    """A domain with homes, and its VPC: one for all of them."""
+    subnets = account.client("ec2").describe_subnets(Filters=[{"Name": "cidr-block", "Values": ["10.0.0.0/24"]}])
+    id_, subnet = next(((each["VpcId"], each["SubnetId"]) for each in subnets["Subnets"]), None) or vpc(
+        account, ours=False
+    )
+    if own_vpc:
+        account.add("AWS::EC2::VPC", id_, stack="network")
+    name = f"domain-{ours}"
+    role = account.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    made_ = account.client("sagemaker").create_domain(
+        DomainName=name, AuthMode="IAM", DefaultUserSettings={"ExecutionRole": role}, SubnetIds=[subnet], VpcId=id_
+    )["DomainArn"]
+    if ours:
+        account.add("AWS::SageMaker::Domain", made_.rpartition("/")[2], stack="studio")
+    account.local.clock.sleep(600)
+    return id_
+
+
+def space(account: Made) -> None:
+    """Somebody's space in the domain."""
+    (id_,) = account.scope.ids("AWS::SageMaker::Domain")
+    sagemaker = account.client("sagemaker")
+    sagemaker.create_user_profile(DomainId=id_, UserProfileName="ada")
+    sagemaker.create_space(
+        DomainId=id_,
+        SpaceName="own",
+        OwnershipSettings={"OwnerUserProfileName": "ada"},
+        SpaceSharingSettings={"SharingType": "Private"},
+    )
+    account.local.clock.sleep(600)
+
+
+def of_homes(account: Made, vpc: str) -> tuple[int, int]:
+    """How many mount targets and groups SageMaker has in a VPC."""
+    ec2, efs = account.client("ec2"), account.client("efs")
+    here = [{"Name": "vpc-id", "Values": [vpc]}]
+    groups = ec2.describe_security_groups(Filters=[*here, {"Name": "tag-key", "Values": [network.HOMES_OF]}])
+    systems = [each["FileSystemId"] for each in efs.describe_file_systems()["FileSystems"]]
+    targets = [
+        target
+        for each in systems
+        for target in efs.describe_mount_targets(FileSystemId=each)["MountTargets"]
+        if target["VpcId"] == vpc
+    ]
+    return len(targets), len(groups["SecurityGroups"])
+
+
+KEEP, DISCARD = (Policy({SPACES: each}) for each in (Volumes.KEEP, Volumes.DISCARD))
+
+
+@pytest.mark.parametrize("own_vpc", [True, False])
+@pytest.mark.parametrize(("policy", "left"), [(KEEP, (1, 2)), (DISCARD, (0, 0))], ids=["kept", "discarded"])
+def test_what_the_homes_of_a_domain_need_stays_as_long_as_it(
+    account: Made, own_vpc: bool, policy: Policy, left: tuple[int, int]
+) -> None:
+    id_ = domain(account, own_vpc=own_vpc)
+    space(account)
+    sweep(account, policy)
+    assert of_homes(account, id_) == left
+
+
+def test_homes_in_an_adopted_vpc_are_in_the_plan(account: Made) -> None:
+    id_ = domain(account, own_vpc=False)
+    assert account.finds(network.stage(account.scope)) == [f"homes in {id_}"]
+
+
+def test_those_of_a_domain_that_stays_are_not(account: Made) -> None:
+    domain(account, own_vpc=False)
+    space(account)
+    assert account.finds(network.stage(account.scope), KEEP) == []
+
+
+def test_nothing_but_homes_goes_in_an_adopted_vpc(account: Made) -> None:
+    id_ = domain(account, own_vpc=False)
+    ec2 = account.client("ec2")
+    subnet = ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [id_]}])["Subnets"][0]["SubnetId"]
+    planted = guardduty(account, id_, subnet)
+    free = ec2.create_network_interface(SubnetId=subnet)["NetworkInterface"]["NetworkInterfaceId"]
+    sweep(account)
+    assert of_homes(account, id_) == (0, 0)
+    assert (planted[0] in endpoints(account), planted[1] in groups(account), free in interfaces(account)) == (True,) * 3
+
+
+def test_homes_of_another_domain_stay_in_the_same_vpc(account: Made) -> None:
+    id_ = domain(account, own_vpc=False)
+    assert domain(account, ours=False, own_vpc=False) == id_
+    sweep(account)
+    assert of_homes(account, id_) == (1, 2)
 
 
 def guardduty(account: Made, vpc: str, subnet: str) -> tuple[str, str]:
@@ -188,7 +281,7 @@ def test_a_free_interface_of_another_vpc_stays(account: Made) -> None:
 def in_use(account: Made, subnet: str) -> str:
     """An interface that a host has."""
     ec2 = account.client("ec2")
-    image = ec2.describe_images()["Images"][0]["ImageId"]
+    image = ec2.register_image(Name="image")["ImageId"]
     host = ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1, SubnetId=subnet)["Instances"][0]
     return str(host["InstanceId"])
 

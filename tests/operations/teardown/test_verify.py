@@ -16,11 +16,12 @@ from operations.teardown.aws import Aws
 from operations.teardown.inventory import Inventory
 from operations.teardown.journal import Journal
 from operations.teardown.kinds import KINDS
+from operations.teardown.network import HOMES_OF
 from operations.teardown.places import PLACES, RECORDS, Place, look_at, place_of
 from operations.teardown.policy import Policy, Volumes
 from operations.teardown.schedule import Waits
 from operations.teardown.scope import Resource, Scope, Stack
-from operations.teardown.verify import BY_KEY, HOMES_OF, Left, Why, is_clean, verify
+from operations.teardown.verify import BY_KEY, Left, Why, is_clean, verify
 
 ACCOUNT, REGION = "111111111111", "eu-west-1"
 HERE = {"LocationConstraint": REGION}
@@ -138,6 +139,31 @@ def test_homes_of_the_domain_are_found_by_their_tag(account: Account) -> None:
     ]
     (left,) = account.left()
     assert (left.name, left.why) == (ids[0], Why.KEPT)
+
+
+def test_what_homes_leave_in_a_network_of_somebody_else_is_named(account: Account) -> None:
+    subnet = account.client("ec2").describe_subnets()["Subnets"][0]
+    role = account.client("iam").create_role(RoleName="studio", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    for name in ("ours", "theirs"):
+        domain = account.client("sagemaker").create_domain(
+            DomainName=name,
+            AuthMode="IAM",
+            DefaultUserSettings={"ExecutionRole": role},
+            SubnetIds=[subnet["SubnetId"]],
+            VpcId=subnet["VpcId"],
+        )["DomainArn"]
+        account.local.clock.sleep(600)
+        account.client("sagemaker").delete_domain(DomainId=domain.rpartition("/")[2])
+        if name == "ours":
+            account.had("AWS::SageMaker::Domain", domain.rpartition("/")[2])
+    account.local.clock.sleep(600)
+    left = account.left()
+    assert sorted(each.kind for each in left if each.why is Why.ORPHANED) == [
+        *["AWS::EC2::SecurityGroup"] * 2,
+        "AWS::EFS::MountTarget",
+    ]
+    assert {each.because for each in left if each.why is Why.ORPHANED} == {f"of homes, in {subnet['VpcId']}"}
+    assert is_clean(left)
 
 
 def test_interfaces_in_a_network_that_is_left_are_named(account: Account) -> None:
