@@ -124,11 +124,14 @@ def _back_up(aws: Aws, journal: Journal, notebook: Thing, told: Told) -> Waits:
     folder = yield from _folder(aws, notebook)
     if not folder:
         raise StepError(_not_backed_up(notebook, "notebooks.backup is off in what is deployed"))
-    before = yield from _marker(aws, folder)
     deadline = aws.clock.now() + HOURS * 3600
+    yield from _bring(aws, notebook, "stop_notebook_instance", "InService", "Stopped", deadline)
+    # Without it, the next backup passes over nothing.
+    bucket, key = _place_of_marker(folder)
+    yield from aws.call("s3", "delete_object", Bucket=bucket, Key=key)
     yield from _bring(aws, notebook, "start_notebook_instance", "Stopped", "InService", deadline)
     told(notebook.name, f"copies its volume to {folder}")
-    while (after := (yield from _marker(aws, folder))) == before:
+    while not (after := (yield from _marker(aws, folder))):
         yield POLL
         if (status := (yield from _described(aws, notebook))["NotebookInstanceStatus"]) != "InService":
             raise StepError(_not_backed_up(notebook, f"it became {status} before its backup ended"))
@@ -149,11 +152,16 @@ def _missing(code: int) -> str:
     return f"its backup ended with exit code {code}" if code else ""
 
 
-def _marker(aws: Aws, folder: str) -> Waits:
-    """What an instance says of its last backup; empty before the first."""
+def _place_of_marker(folder: str) -> tuple[str, str]:
     bucket, _, prefix = folder.removeprefix("s3://").partition("/")
+    return bucket, f"{prefix}/{MARKER}"
+
+
+def _marker(aws: Aws, folder: str) -> Waits:
+    """What an instance says of its last backup; empty before its end."""
+    bucket, key = _place_of_marker(folder)
     try:
-        answer = yield from aws.call("s3", "get_object", Bucket=bucket, Key=f"{prefix}/{MARKER}")
+        answer = yield from aws.call("s3", "get_object", Bucket=bucket, Key=key)
     except ClientError as error:
         if code_of(error) != "NoSuchKey":
             raise

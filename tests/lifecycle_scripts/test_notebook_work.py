@@ -47,10 +47,13 @@ path=$PATH
 while [[ $1 == --* ]]; do shift; done
 exec env -i PATH="$path" HOME="$root/home/ec2-user" "$@" </dev/null >/dev/null 2>&1
 """,
-    # `s3 sync OPTIONS FOLDER PREFIX` and `s3 cp OPTIONS - URI` to S3; code 2 while ROOT/skip-aws exists
+    # `s3 sync|cp OPTIONS FOLDER PREFIX`, `s3 cp OPTIONS FILE|- URI` and `s3 ls URI`; code 2 for a folder while
+    # ROOT/skip-aws exists
     "aws": """
-to="$root/s3/${*: -1}"
-if [ "$2" = cp ]; then mkdir -p "${to%/*}" && exec cat >"$to"; fi
+from="${*: -2:1}" to="$root/s3/${*: -1}"
+if [ "$2" = ls ]; then exec test -e "$to"; fi
+if [ "$from" = - ]; then from=/dev/stdin; fi
+if [ ! -d "$from" ]; then mkdir -p "${to%/*}" && exec cat "$from" >"$to"; fi
 mkdir -p "$to" && cp -r "${*: -2:1}/." "$to"
 if [ -e "$root/skip-aws" ]; then exit 2; fi
 """,
@@ -470,6 +473,11 @@ def marker(notebook: Worker) -> dict[str, object]:
     return loaded
 
 
+def copies(notebook: Worker) -> list[str]:
+    """The calls that copied the volume."""
+    return [each for each in notebook.called("aws s3") if f" {notebook.volume} " in each]
+
+
 def test_the_backup_can_be_off(notebook: Worker) -> None:
     notebook.settings["BACKUP"] = ""
     notebook.run_steps("step backup install_backup")
@@ -517,25 +525,46 @@ def test_a_backup_has_what_is_on_the_volume(notebook: Worker) -> None:
 
 
 def test_a_backup_deletes_nothing(notebook: Worker) -> None:
-    notebook.program("backup.sh")
-    assert notebook.called("aws s3 sync")
+    for _ in range(2):
+        notebook.program("backup.sh")
+    assert len(copies(notebook)) == 2
     assert not any("--delete" in call for call in notebook.called("aws"))
+
+
+def test_without_a_marker_a_backup_passes_over_nothing(notebook: Worker) -> None:
+    notebook.program("backup.sh")
+    assert [call.split()[2:4] for call in copies(notebook)] == [["cp", "--recursive"]]
+
+
+def test_with_a_marker_a_backup_copies_what_changed(notebook: Worker) -> None:
+    for _ in range(2):
+        notebook.program("backup.sh")
+    assert copies(notebook)[1].split()[2] == "sync"
+
+
+def test_the_log_of_a_backup_is_in_it(notebook: Worker) -> None:
+    notebook.stand_in(
+        notebook.bin / "aws", STAND_INS["aws"].replace("mkdir", "echo 'warning: Skipping file' >&2\nmkdir")
+    )
+    notebook.program("backup.sh")
+    log = notebook.root / "s3" / BACKUP / INSTANCE / ".trainyard/backup.log"
+    assert "warning: Skipping file" in log.read_text()
 
 
 def test_a_backup_follows_no_link(notebook: Worker) -> None:
     notebook.program("backup.sh")
-    assert "--no-follow-symlinks" in notebook.called("aws s3 sync")[0]
+    assert "--no-follow-symlinks" in copies(notebook)[0]
 
 
 @pytest.mark.parametrize("folder", ["environments", "packages", "tools", "cache", "clones"])
 def test_a_backup_leaves_out_what_a_start_makes(notebook: Worker, folder: str) -> None:
     notebook.program("backup.sh")
-    assert f"--exclude .trainyard/{folder}/* " in notebook.called("aws s3 sync")[0]
+    assert f"--exclude .trainyard/{folder}/* " in copies(notebook)[0]
 
 
 def test_the_hook_of_the_user_is_not_left_out(notebook: Worker) -> None:
     notebook.program("backup.sh")
-    assert "on_start" not in notebook.called("aws s3 sync")[0]
+    assert "on_start" not in copies(notebook)[0]
 
 
 def test_the_marker_counts_what_was_there(notebook: Worker) -> None:
@@ -559,13 +588,13 @@ def test_files_that_vanish_are_no_failure(notebook: Worker) -> None:
     (notebook.root / "skip-aws").touch()
     assert notebook.program("backup.sh").returncode == 0
     assert marker(notebook)["exit_code"] == 2
-    assert len(notebook.called("aws s3 sync")) == 1
+    assert len(copies(notebook)) == 1
 
 
 def test_a_backup_that_fails_is_tried_again(notebook: Worker) -> None:
     (notebook.root / "fail-aws").touch()
     assert notebook.program("backup.sh").returncode == 1
-    assert len(notebook.called("aws s3 sync")) == 3
+    assert len(copies(notebook)) == 3
 
 
 def test_a_backup_that_fails_is_no_complete_one(notebook: Worker) -> None:
@@ -586,9 +615,9 @@ def test_two_backups_do_not_run_at_once(notebook: Worker) -> None:
     (notebook.root / "wait-aws").touch()
     notebook.tell()
     notebook.bash("-c", f"setsid bash {notebook.job}/backup.sh </dev/null >/dev/null 2>&1 &")
-    until(lambda: notebook.called("aws s3 sync"))
+    until(lambda: notebook.called("aws s3"))
     assert "a backup is running" in notebook.program("backup.sh").stdout
-    assert len(notebook.called("aws s3 sync")) == 1
+    assert len(notebook.called("aws s3")) == 1
 
 
 def test_the_bucket_encrypts_by_itself(notebook: Worker) -> None:
@@ -600,7 +629,7 @@ def test_a_key_of_the_team_is_named(notebook: Worker) -> None:
     notebook.settings["BACKUP_KEY"] = "arn:aws:kms:eu-west-1:111122223333:key/atlas"
     notebook.program("backup.sh")
     options = f"--sse aws:kms --sse-kms-key-id {notebook.settings['BACKUP_KEY']} "
-    assert [options in call for call in notebook.called("aws s3")] == [True, True]
+    assert [options in call for call in notebook.called("aws s3 cp")] == [True, True, True]
 
 
 def test_without_a_name_nothing_is_copied(notebook: Worker) -> None:

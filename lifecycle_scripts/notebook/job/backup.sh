@@ -30,17 +30,23 @@ count() {
 # Its code 2: files were left out that vanished meanwhile, that cannot be read, or that are pipes or sockets.
 # https://docs.aws.amazon.com/cli/latest/topic/return-codes.html
 copy() {
-    local left_out=(--exclude "$marker") folder
+    local left_out=(--exclude "$marker") how=(sync) folder
     for folder in "${anew[@]}"; do
         left_out+=(--exclude ".trainyard/$folder/*")
     done
+    # sync passes over a file that changed and kept its size, if it is not newer than its copy. A teardown removes the
+    # marker, so that nothing is passed over in the last backup.
+    aws s3 ls --region "$TRAINYARD_REGION" "$1/$marker" >/dev/null || how=(cp --recursive)
     code=0
-    aws s3 sync --only-show-errors --no-follow-symlinks --region "$TRAINYARD_REGION" "${encryption[@]}" \
+    aws s3 "${how[@]}" --only-show-errors --no-follow-symlinks --region "$TRAINYARD_REGION" "${encryption[@]}" \
         "${left_out[@]}" "$home/SageMaker" "$1" || code=$?
     ((code == 0 || code == 2))
 }
 
+# The log too, which the copy has as it was before.
 mark() {
+    aws s3 cp --only-show-errors --region "$TRAINYARD_REGION" "${encryption[@]}" "$state/backup.log" \
+        "$1/.trainyard/backup.log" || return
     printf '{"started": "%s", "ended": "%s", "files": %d, "bytes": %d, "exit_code": %d}\n' \
         "$started" "$(now)" "$files" "$bytes" "$code" |
         aws s3 cp --only-show-errors --region "$TRAINYARD_REGION" "${encryption[@]}" - "$1/$marker"

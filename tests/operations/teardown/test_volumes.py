@@ -85,7 +85,7 @@ def blockers(account: Made, policy: Policy) -> list[str]:
 
 
 def of_notebook(account: Made) -> list[str]:
-    return [each.removeprefix("sagemaker.") for each in account.calls()]
+    return [each.removeprefix("sagemaker.") for each in account.calls() if each.startswith("sagemaker.")]
 
 
 def test_an_instance_is_started_and_stopped_again(account: Made) -> None:
@@ -100,6 +100,20 @@ def test_what_the_backup_says_is_written_down(account: Made) -> None:
     account.finish(backing_up(account))
     (entry,) = (each for each in account.journal.entries() if "backed_up" in each)
     assert (entry["backed_up"], entry["to"], entry["files"]) == (NAME, f"s3://artifacts/{FOLDER}/{NAME}", 3)
+
+
+def test_the_marker_goes_before_the_start_so_that_nothing_is_passed_over(account: Made) -> None:
+    notebook(account)
+    mark(account)
+    account.finish(backing_up(account))
+    assert account.calls()[:2] == ["s3.delete_object", "sagemaker.start_notebook_instance"]
+
+
+def test_one_that_somebody_started_is_stopped_before_its_backup(account: Made) -> None:
+    """It may copy what changed at this moment, and no more."""
+    notebook(account, stopped=False)
+    account.finish(backing_up(account))
+    assert of_notebook(account) == ["stop_notebook_instance", "start_notebook_instance", "stop_notebook_instance"]
 
 
 def test_the_marker_of_an_earlier_backup_does_not_count(account: Made) -> None:
