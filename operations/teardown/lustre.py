@@ -43,7 +43,7 @@ def stage(scope: Scope, journal: Journal) -> Stage:
     """The export, once nothing writes any more.
 
     Args:
-        scope: the environment, or what ``of_team`` gives.
+        scope: the environment, or what ``team.with_file_systems_of`` gives.
         journal: what earlier runs exported.
     """
 
