@@ -80,6 +80,12 @@ class LocalAws:
 
 _clock = clock
 
+MOTO = {
+    # Thousands of old images, which take longer to read than most deployments do.
+    "MOTO_EC2_LOAD_DEFAULT_AMIS": "false",
+}
+"""Settings of moto, as variables of the environment."""
+
 
 @contextmanager
 def _settings(account: str, region: str) -> Iterator[None]:
@@ -87,8 +93,7 @@ def _settings(account: str, region: str) -> Iterator[None]:
         "AWS_DEFAULT_REGION": region,
         "AWS_EC2_METADATA_DISABLED": "true",
         "MOTO_ACCOUNT_ID": account,
-        # Thousands of old images, which take longer to read than most deployments do.
-        "MOTO_EC2_LOAD_DEFAULT_AMIS": "false",
+        **MOTO,
     }
     with patch.dict(os.environ, settings):
         for name in [name for name in os.environ if name.startswith("AWS_ENDPOINT_URL") or name == "AWS_PROFILE"]:

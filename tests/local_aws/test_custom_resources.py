@@ -28,8 +28,7 @@ CLIENTS = Clients(REGION, VirtualClock())
 
 
 @pytest.fixture(autouse=True)
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
+def aws() -> Iterator[None]:
     with mock_aws():
         yield
 

@@ -1,4 +1,3 @@
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -55,8 +54,6 @@ def account(front: Front) -> Iterator[Aws]:
     """An empty account behind a front."""
     clock = VirtualClock()
     with ExitStack() as stack:
-        # moto's machine images take longer than everything else.
-        stack.enter_context(patch.dict(os.environ, {"MOTO_EC2_LOAD_DEFAULT_AMIS": "false"}))
         stack.enter_context(patch.object(services, "Clients", lambda region, clock: CLIENTS))  # noqa: ARG005 (as it)
         services.install(front, clock)
         stack.enter_context(mock_aws())
