@@ -13,7 +13,8 @@ from operations.teardown.refusals import telling
 from operations.teardown.schedule import Step, Waits
 from operations.teardown.scope import Scope
 from operations.teardown.stacks import NEVER_WITH, needed_by
-from operations.teardown.stages import INTAKE, WRITERS, Stage, Things, of_kinds, of_stacks
+from operations.teardown.stages import EXPORT, INTAKE, WRITERS, Stage, Things, of_kinds, of_stacks
+from operations.teardown.volumes import BACK_UP
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,9 @@ def make(inventory: Inventory, policy: Policy, others: Sequence[Stage], blockers
         found[stage.name] = yield from stage.finds(inventory, things, policy)
     present = {name for name in found if found[name]}
     # Until the intake is closed, somebody may start what could not be found.
-    late = WRITERS & stages.keys() if INTAKE in present else frozenset()
+    again = WRITERS if INTAKE in present else WRITERS & present
+    # What ends now wrote until then, whatever an earlier run rescued.
+    late = stages.keys() & (again | {BACK_UP, EXPORT}) - present if again else set()
     return Plan(
         inventory.scope,
         policy,

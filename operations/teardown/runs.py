@@ -292,7 +292,7 @@ def stop(account: Account, journal: Journal, stages: Sequence[Stage], console: C
     plan = account.ask(make(inventory, Policy({}), ()))
     names = {stage.name for stage in stages}
     actions = [each for each in plan.actions if each.stage.name in names]
-    plan = replace(plan, actions=tuple(_among(each, names) for each in actions))
+    plan = replace(plan, actions=tuple(_among(each, names) for each in actions), scheduled=())
     console.print(show.plan_tree(plan))
     name = account.environment.name
     if actions and ask:

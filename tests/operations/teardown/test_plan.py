@@ -14,7 +14,7 @@ from operations.teardown.stages import EXPORT, INTAKE, WRITERS
 from operations.teardown.volumes import NOTEBOOKS, SPACES
 from tests.operations.teardown.bounded import bound, closed
 from tests.operations.teardown.made import ACCOUNT, Made, made
-from tests.operations.teardown.test_lustre import associate, file_system
+from tests.operations.teardown.test_lustre import associate, exported, file_system, tasks
 
 KEEP = Policy({NOTEBOOKS: Volumes.KEEP})
 DISCARD = Policy({NOTEBOOKS: Volumes.DISCARD})
@@ -142,9 +142,42 @@ def test_where_nobody_starts_anything_more_nothing_is_looked_for_again(account: 
 def test_a_job_that_comes_after_the_look_is_stopped(account: Made) -> None:
     bound(account)
     plan = whole(account)
-    sagemaker = account.client("sagemaker")
-    role = f"arn:aws:iam::{ACCOUNT}:role/worker"
-    sagemaker.create_training_job(TrainingJobName="late", RoleArn=role, **TRAINING)
+    start(account)
+    done(account, plan)
+    described = account.client("sagemaker").describe_training_job(TrainingJobName="late")
+    assert described["TrainingJobStatus"] == "Stopped"
+
+
+def start(account: Made) -> None:
+    """Somebody who has no boundary starts a job."""
+    account.client("sagemaker").create_training_job(
+        TrainingJobName="late", RoleArn=f"arn:aws:iam::{ACCOUNT}:role/worker", **TRAINING
+    )
+
+
+def done(account: Made, plan: Plan) -> None:
+    """All of a plan but the deletion of stacks, which are none of CloudFormation's here."""
     steps = plan.steps(account.inventory, lambda *_: None)
     run([each for each in steps if not each.name.startswith("stack.")], account.local.clock)
-    assert sagemaker.describe_training_job(TrainingJobName="late")["TrainingJobStatus"] == "Stopped"
+
+
+def test_what_runs_although_it_is_closed_is_exported_once_it_ended(account: Made) -> None:
+    exported(account)
+    start(account)
+    plan = whole(account)
+    assert {each.stage.name for each in plan.actions} == {"training jobs.stop", "stack.trainyard-dev-one"}
+    done(account, plan)
+    assert len(tasks(account)) == 2
+
+
+def test_without_intake_and_rescue_nothing_is_looked_for_again(account: Made) -> None:
+    """As for the command ``stop``, which runs some of the actions."""
+    account.add("AWS::IAM::Role", "worker")
+    start(account)
+    assert plan(account, DISCARD).scheduled == ()
+
+
+def test_what_was_exported_is_not_exported_again_with_its_stack(account: Made) -> None:
+    exported(account)
+    done(account, whole(account))
+    assert len(tasks(account)) == 1
