@@ -139,8 +139,8 @@ def each_nth(step: int) -> Selects:
 
 
 def sample(which: int, changing: bool) -> Sequence[Fault]:
-    """One fault at each twelfth of the calls that change something, and at each two hundredth of the others."""
-    return each_nth(12 if changing else 200)(which, changing)
+    """One fault at each seventh of the calls that change something, and at each two hundredth of the others."""
+    return each_nth(7 if changing else 200)(which, changing)
 
 
 @dataclass(frozen=True)
