@@ -104,7 +104,11 @@ def _volumes(parser: Parser) -> None:
     parser.add_argument("--notebook-volumes", type=Volumes, choices=list(Volumes), metavar="keep|back_up|discard")
     parser.add_argument("--space-volumes", type=Volumes, choices=list(Volumes), metavar="keep|discard")
     parser.add_argument(
-        "--purge", metavar="NAME", action="append", default=[], help="delete this too, which is kept otherwise"
+        "--purge",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="delete this too, which is kept otherwise; KIND/NAME where several have the name",
     )
 
 

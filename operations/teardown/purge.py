@@ -60,11 +60,16 @@ TOLD: dict[str, Callable[[str], list[tuple[str, str, Json]]]] = {
 """The calls whose answers tell of a thing, and name the keys that it uses."""
 
 
-def stages(inventory: Inventory, policy: Policy) -> Waits:
+def stages(inventory: Inventory, policy: Policy, gone: Collection[str] = ()) -> Waits:
     """One stage for each name that is purged.
 
     What a stack keeps goes after all stacks, keys at the very end. What a stack would delete, if it were empty, is
     emptied before.
+
+    Args:
+        inventory: what is there.
+        policy: what was decided.
+        gone: names that an earlier run had to do with, and may have purged.
 
     Raises:
         InputError: for a name that is none of what is kept, or is that of several, with those that are.
@@ -73,7 +78,7 @@ def stages(inventory: Inventory, policy: Policy) -> Waits:
         return []
     choices = yield from _choices(inventory)
     things = yield from _kept_things(inventory)
-    _check(policy, [*choices, *((each.kind, each.name) for each in things)])
+    _check(policy, [*choices, *((each.kind, each.name) for each in things)], gone)
     stacks = {SWEEP, *(f"stack.{stack.name}" for stack in inventory.scope.stacks)}
     drains = {INTAKE, EXPORT, BACK_UP, *(f"{kind.name}.{verb.name}" for kind in KINDS for verb in kind.verbs)}
     purged = [each for each in sorted(choices) if policy.purges(*each)]
@@ -89,10 +94,10 @@ def stages(inventory: Inventory, policy: Policy) -> Waits:
     ]
 
 
-def _check(policy: Policy, known: Collection[Named]) -> None:
+def _check(policy: Policy, known: Collection[Named], gone: Collection[str]) -> None:
     for name in sorted(policy.purge):
         meant = [each for each in known if each[1] == name and policy.purges(*each)]
-        if not meant:
+        if not meant and name not in gone:
             choices = ", ".join(sorted({each for _, each in known})) or "nothing"
             raise InputError(f"--purge {name}: must be one of what is kept: {choices}")
         if len(meant) > 1 and not policy.kinds.issuperset(meant):

@@ -49,10 +49,16 @@ def planned(account: Account, journal: Journal, options: Options) -> tuple[Inven
             others.append(lustre.stage(team.with_file_systems_of(scope, options.part.team), journal))
     else:
         others = [intake.stage(journal), volumes.stage(journal), lustre.stage(scope, journal), network.stage(scope)]
-        others += account.ask(purge.stages(inventory, options.policy))
+        others += account.ask(purge.stages(inventory, options.policy, _had_to_do_with(journal)))
     plan = account.ask(make(inventory, options.policy, others))
     blockers = account.ask(_blockers(inventory, scope, plan, journal, options))
     return inventory, replace(plan, kept=(*_kept(plan), *held), blockers=tuple(blockers))
+
+
+def _had_to_do_with(journal: Journal) -> set[str]:
+    """Names in the plans of earlier runs: what went in one is not there any more when it is gone on with."""
+    plans = (each["plan"] for each in journal.entries() if "plan" in each)
+    return {name for plan in plans for action in plan["actions"] for name in action["to"]}
 
 
 def _blockers(inventory: Inventory, scope: Scope, plan: Plan, journal: Journal, options: Options) -> Waits:
@@ -85,13 +91,15 @@ def _kept(plan: Plan) -> Iterable[Kept]:
     going = {
         (each.stack, each.logical_id)
         for kind, each in things
-        if kind.name in policy.volumes or each.name in policy.purge
+        if kind.name in policy.volumes or policy.purges(kind.name, each.name)
     }
     for stack in plan.scope.stacks:
         staying = [
             each
             for each in stack.resources
-            if each.kept and each.physical_id not in policy.purge and (each.stack, each.logical_id) not in kept | going
+            if each.kept
+            and not policy.purges(each.type, each.physical_id)
+            and (each.stack, each.logical_id) not in kept | going
         ]
         kept |= {(each.stack, each.logical_id) for each in staying}
         # A bucket and its policy have one name.

@@ -79,10 +79,11 @@ def blockers(inventory: Inventory, things: Things, policy: Policy) -> Waits:
     if policy.volumes.get(SPACES) is Volumes.BACK_UP:
         found.append("spaces: back_up is not offered: only who works in a space reads its volume: keep or discard")
     if policy.volumes.get(NOTEBOOKS) is Volumes.BACK_UP:
-        kept = {each.physical_id for each in inventory.scope.resources if each.type == "AWS::S3::Bucket" and each.kept}
+        buckets = [each for each in inventory.scope.resources if each.type == "AWS::S3::Bucket"]
+        kept = {each.physical_id for each in buckets if each.kept and not policy.purges(each.type, each.physical_id)}
         for each in things[NOTEBOOKS]:
             folder = yield from _folder(inventory.aws, each)
-            if why := _no_backup(each, folder, kept - policy.purge):
+            if why := _no_backup(each, folder, kept):
                 found.append(f"{NOTEBOOKS}: {each.name}: {why}")
     return found
 

@@ -359,6 +359,23 @@ def test_a_step_that_aws_refuses_is_exit_code_1(
     assert journals(tmp_path) == ["journal.jsonl"]
 
 
+def test_what_an_interrupted_run_purged_may_be_named_again(
+    aws: LocalAws, main: Main, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deploy(aws, "team-vision", {"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}})
+    tags = [{"Key": "Environment", "Value": "local"}, {"Key": "Team", "Value": "vision"}]
+    aws.client("sagemaker").create_model_package_group(ModelPackageGroupName="models", Tags=tags)
+
+    def delete_stack(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "not you"}}, "DeleteStack")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(aws.client("cloudformation"), "delete_stack", delete_stack)
+        assert main("teardown", "run", "local", "--yes", "--purge", "models") == 1
+    assert aws.client("sagemaker").list_model_package_groups()["ModelPackageGroupSummaryList"] == []
+    assert main("teardown", "run", "local", "--yes", "--purge", "models") == 0
+
+
 def test_credentials_of_another_account_are_refused(main: Main, capsys: pytest.CaptureFixture[str]) -> None:
     with LocalAws(account="999999999999", region=LOCAL.region):
         assert main("teardown", "run", "local", "--yes") == 2
