@@ -51,14 +51,20 @@ class Journal:
         """
         if not self.file.exists():
             return []
-        *lines, _ = self.file.read_text().split("\n")
-        found = []
-        for number, line in enumerate(lines, 1):
-            try:
-                found.append(dict(json.loads(line)))
-            except ValueError:
-                raise InputError(f"{self.file}: line {number}: must be an entry of JSON") from None
-        return found
+        try:
+            *lines, _ = self.file.read_text().split("\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"{self.file}: cannot be read as a journal: {error}") from None
+        return [self._entry(number, line) for number, line in enumerate(lines, 1)]
+
+    def _entry(self, number: int, line: str) -> Entry:
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            entry = None
+        if not isinstance(entry, dict):
+            raise InputError(f"{self.file}: line {number}: must be an entry of JSON")
+        return entry
 
     @contextmanager
     def calling(self, service: str, operation: str, arguments: dict[str, Any]) -> Iterator[None]:

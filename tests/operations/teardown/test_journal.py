@@ -50,11 +50,24 @@ def test_the_next_entry_takes_the_place_of_one_that_was_cut_off(journal: Journal
     assert [entry["run"] for entry in again.entries()] == [1, 2]
 
 
-def test_a_file_that_is_no_journal_is_refused(journal: Journal) -> None:
+@pytest.mark.parametrize("line", ["hello", "1", "[]", "null", '"at"'])
+def test_a_line_that_is_no_entry_is_refused(journal: Journal, line: str) -> None:
     journal.file.parent.mkdir()
-    journal.file.write_text("# Notes\n")
+    journal.file.write_text(f"{line}\n")
     with pytest.raises(InputError, match=r"journal.jsonl: line 1: must be an entry of JSON"):
         journal.entries()
+
+
+def test_a_file_of_something_else_is_refused(journal: Journal) -> None:
+    journal.file.parent.mkdir()
+    journal.file.write_bytes(b"\xff\xfe")
+    with pytest.raises(InputError, match=r"journal.jsonl: cannot be read as a journal: 'utf-8' codec"):
+        journal.entries()
+
+
+def test_a_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"cannot be read as a journal: .*Is a directory"):
+        Journal(tmp_path).entries()
 
 
 def test_a_call_is_written_down_before_it_is_made(journal: Journal) -> None:
