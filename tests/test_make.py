@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -60,7 +61,9 @@ def make(folder: Path, path: Path, *arguments: str) -> subprocess.CompletedProce
 
 
 @pytest.mark.parametrize("name", known_environments())
-def test_make_synth_prints_the_shape(checkout: Path, bare_path: Path, name: str) -> None:
+def test_make_synth_prints_the_shape_of_the_templates_that_python_gives(
+    checkout: Path, bare_path: Path, name: str, assembly_of: Callable[[str], Assembly]
+) -> None:
     result = make(checkout, bare_path, *AS_SET_UP, "synth", f"ENV={name}")
     assert result.returncode == 0, result.stderr
     assert f"trainyard-{name}-network" in result.stdout
@@ -68,12 +71,9 @@ def test_make_synth_prints_the_shape(checkout: Path, bare_path: Path, name: str)
     assert "USD a month when idle" in result.stdout
     stacks = ["Data", "Network", "Access", "Lustre", "Studio", "Batch", "Governance"]
     stacks += [f"Team-{team.name}" for team in load(name).teams]
-    assert set(templates(checkout / "cdk.out")) == {f"{stack}.template.json" for stack in stacks}
-
-
-def test_the_cdk_cli_gives_the_templates_that_python_gives(checkout: Path, bare_path: Path, prod: Assembly) -> None:
-    make(checkout, bare_path, *AS_SET_UP, "synth", "ENV=prod")
-    assert templates(checkout / "cdk.out") == templates(prod.folder)
+    made = templates(checkout / "cdk.out")
+    assert set(made) == {f"{stack}.template.json" for stack in stacks}
+    assert made == templates(assembly_of(name).folder)
 
 
 def test_make_synth_takes_the_path_of_a_file(checkout: Path, bare_path: Path) -> None:

@@ -94,14 +94,14 @@ def test_it_deploys_shows_uses_and_tears_down_the_platform_and_leaves_nothing(ma
 
 
 def test_the_death_of_the_server_is_told_in_one_line(demo: Demo, temporary: Path) -> None:
-    until(demo, "deploy")
+    until(demo, "bootstrap")
     server = server_in(temporary)
     running = server.running()
     assert running
     os.kill(running.pid, signal.SIGKILL)
     told = rest(demo).splitlines()[-1]
     assert demo.wait() == 1
-    assert told == f"deploy: the local AWS ended in the middle of it (exit code -9); logs: {server.log.parent}"
+    assert told == f"bootstrap: the local AWS ended in the middle of it (exit code -9); logs: {server.log.parent}"
     assert {each.name for each in server.log.parent.iterdir()} == {"server.log", "cdk.log"}
 
 

@@ -13,14 +13,13 @@ from tools.bench import grown
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize("teams", [1, 10, 50])
-def test_teams_of_twenty_people_synthesise_and_pass(teams: int, tmp_path: Path) -> None:
-    assembly = synthesize(grown(teams, 20), tmp_path)
+def test_fifty_teams_of_twenty_people_synthesise_and_pass(tmp_path: Path) -> None:
+    assembly = synthesize(grown(50, 20), tmp_path)
     gate.check(tmp_path)
     sizes = {name: len(template["Resources"]) for name, template in assembly.stacks.items()}
     assert max(sizes.values()) <= 400, sizes
     text = shape(tmp_path)
-    assert f"trainyard-prod-team-team{teams - 1} " in text
+    assert "trainyard-prod-team-team49 " in text
     (size,) = re.findall(r"^largest managed policy: (\d+) of 6144 ", text, re.M)
     (policies,) = re.findall(r"^most policies of a role: (\d+) of 10,", text, re.M)
     assert int(size) <= 6144
