@@ -5,7 +5,7 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -21,14 +21,16 @@ from operations.assembly import StackTemplate, stacks_of
 from operations.errors import InputError
 from operations.local.cdk_cli import CdkCli, CdkError
 from operations.local.inventory import Client, Thing, entries, things, waiting_keys
+from operations.local.leftovers import leave
 from operations.local.server import FAST, Process, Server, last_lines
 from operations.local.settings import NOWHERE, without_aws
 from operations.local.show import show
 from operations.local.target import Target
-from operations.local.work import work
+from operations.local.work import place, work
 from operations.teardown import runs
 from operations.teardown.connect import WallClock, connect
 from operations.teardown.journal import Journal
+from operations.teardown.kinds import OF_NAME
 from operations.teardown.options import Options
 from operations.teardown.policy import decided
 
@@ -60,6 +62,7 @@ class Demo:
         self._assembly = folder / "cdk.out"
         self._console = console
         self.answered = False
+        self._data: list[str] = []
         self._process: Process | None = None
 
     def run(self) -> None:
@@ -96,19 +99,32 @@ class Demo:
                 show(self._console, client, there - before)
                 kept = retained(client, stacks_of(self._assembly))
             with self._told("work"):
-                for line in work(client, environment):
+                for line in (*work(client, environment), *self._leave(client)):
                     self._console.print(f"  {line}", highlight=False)
             with self._told("teardown"):
                 self._tear_down()
             with self._told("verify"):
                 verify(self._console, things(client, environment.account) - before, kept, waiting_keys(client))
 
+    def _leave(self, client: Client) -> Iterable[str]:
+        """Leaves one thing of each kind in our own server: other emulators do not have them all, and AWS bills them."""
+        if not self._target.endpoint:
+            team = self._target.environment.teams[0]
+            made = leave(client, place(client, self._target.environment, team), self._clock.sleep)
+            self._data = [f"{kind}/{name}" for kind in made if OF_NAME[kind].data for name in made[kind]]
+            yield f"{sum(map(len, made.values()))} things are left by {team.name}: {', '.join(made)}"
+
+    @property
+    def _clock(self) -> WallClock:
+        """As fast as that of our server."""
+        return WallClock(1 if self._target.endpoint else FAST)
+
     def _tear_down(self) -> None:
-        """As `python -m operations teardown run` does it, with a clock as fast as that of our server."""
+        """As `python -m operations teardown run` does it; the data goes too that people left."""
         environment = self._target.environment
-        account = connect(environment, WallClock(1 if self._target.endpoint else FAST))
+        account = connect(environment, self._clock)
         options = Options(
-            decided(environment.teardown, unprotect=environment.termination_protection),
+            decided(environment.teardown, purge=self._data, unprotect=environment.termination_protection),
             discard_unexported=True,
             yes=True,
         )

@@ -6,6 +6,7 @@ from environments import Environment
 from environments.coherence import share_identifier
 from environments.teams import Team
 from operations.local.inventory import Client, entries
+from operations.local.leftovers import Place
 
 INSTANCE = {"InstanceType": "ml.m5.large", "InstanceCount": 1}
 
@@ -24,6 +25,15 @@ def work(client: Client, environment: Environment) -> list[str]:
         f"{len(environment.teams)} training jobs run, and as many models answer behind endpoints",
         f"{len(jobs)} Batch jobs are submitted",
     ]
+
+
+def place(client: Client, environment: Environment, team: Team) -> Place:
+    """Where a team works, once all is deployed."""
+    (domain,) = entries(client, "sagemaker", "list_domains", "Domains[].DomainId")
+    queue, *_ = _queues(client, environment)
+    return Place(
+        environment.name, domain, _job_role(client, environment, team), queue["jobQueueArn"], _tags(environment, team)
+    )
 
 
 def _spaces(client: Client, domain: str) -> list[str]:
@@ -56,25 +66,28 @@ def _train_and_serve(client: Client, environment: Environment, team: Team) -> No
 def _batch_jobs(client: Client, environment: Environment, team: Team) -> list[str]:
     """Ids of jobs, one in each queue that takes a definition of the team's for one host."""
     prefix = f"trainyard-{environment.name}-"
-    queues = entries(client, "batch", "describe_job_queues", "jobQueues[]")
     definitions = entries(client, "batch", "describe_job_definitions", "jobDefinitions[]", status="ACTIVE")
-    ours = [each["jobQueueName"] for each in queues if each["tags"].get("Environment") == environment.name]
     of_team = [
         each["jobDefinitionArn"]
         for each in definitions
         if each["type"] == "container" and each["tags"].get("Team") == team.name
     ]
     submitted: list[str] = []
-    for queue in ours if of_team else ():
+    for queue in _queues(client, environment) if of_team else ():
         job: dict[str, Any] = client("batch").submit_job(
             jobName=f"{prefix}{team.name}-example",
-            jobQueue=queue,
+            jobQueue=queue["jobQueueName"],
             jobDefinition=of_team[0],
             shareIdentifier=share_identifier(team.name),
             tags=_tags(environment, team),
         )
         submitted.append(job["jobId"])
     return submitted
+
+
+def _queues(client: Client, environment: Environment) -> list[Any]:
+    queues = entries(client, "batch", "describe_job_queues", "jobQueues[]")
+    return [each for each in queues if each["tags"].get("Environment") == environment.name]
 
 
 def _job_role(client: Client, environment: Environment, team: Team) -> str:

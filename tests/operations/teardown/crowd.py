@@ -13,6 +13,7 @@ from typing import Any
 from rich.console import Console
 
 from local_aws.services.check import tables
+from operations.local.leftovers import job_definition
 from operations.teardown import connect, runs
 from operations.teardown.journal import Journal
 from operations.teardown.kinds import KINDS
@@ -25,11 +26,6 @@ from tests.operations.teardown.world import DISCARD, World, in_child
 OPTIONS = Options(DISCARD, yes=True, discard_unexported=True)
 EXPORTING = {"lustre.0.data_repository_associations.0.export_events": ["NEW", "CHANGED", "DELETED"]}
 """Changes to ``local`` with which what was written to Lustre is exported."""
-_CONTAINER = {
-    "image": "image",
-    "command": ["true"],
-    "resourceRequirements": [{"type": "VCPU", "value": "1"}, {"type": "MEMORY", "value": "128"}],
-}
 
 
 @dataclass(frozen=True)
@@ -88,9 +84,7 @@ class Crowd:
 
     def _submit(self, account: Account) -> None:
         batch, place = account.client("batch"), account.ours
-        definition = batch.register_job_definition(
-            jobDefinitionName="job", type="container", containerProperties=_CONTAINER
-        )["jobDefinitionArn"]
+        definition = job_definition(batch, "job")
         for index in range(self.jobs):
             batch.submit_job(
                 jobName=f"job-{index}",

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from operations.local.leftovers import HOUR, job_definition
 from operations.teardown.drain import AGAIN, POLL, drain
 from operations.teardown.inventory import Inventory, Thing
 from operations.teardown.kinds import GONE, KINDS, OF_NAME, Kind, Verb
 from operations.teardown.schedule import Outcome, Result, Step, run
-from tests.operations.teardown.account import HOUR, Account, bare_account, leftovers
+from tests.operations.teardown.account import Account, bare_account, leftovers
 from tests.support import Json
 
 VERBS = {f"{kind.name}.{verb.name}": (kind, verb) for kind in KINDS for verb in kind.verbs}
@@ -328,10 +329,10 @@ def test_a_job_that_changes_its_state_during_a_look_ends_too(bare: Account) -> N
 
 def submitted(account: Account, count: int) -> Inventory:
     leftovers(account, account.bare)
+    batch = account.client("batch")
+    definition = job_definition(batch, "job")
     for number in range(count):
-        account.client("batch").submit_job(
-            jobName=f"job-{number}", jobQueue=account.bare.queue, jobDefinition="bare-thing"
-        )
+        batch.submit_job(jobName=f"job-{number}", jobQueue=account.bare.queue, jobDefinition=definition)
     return account.bare_inventory()
 
 

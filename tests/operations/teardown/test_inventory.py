@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from operations.local.leftovers import job_definition
 from operations.teardown.inventory import name_of
 from operations.teardown.kinds import OF_NAME
 from operations.teardown.schedule import Outcome
@@ -241,6 +242,7 @@ def test_two_thousand_models_are_found_on_all_pages_in_seconds(bare: Account) ->
 def test_two_thousand_jobs_are_found_on_all_pages(bare: Account) -> None:
     batch = bare.client("batch")
     leftovers(bare, bare.bare)
+    definition = job_definition(batch, "job")
     for number in range(2000):
-        batch.submit_job(jobName=f"job-{number}", jobQueue=bare.bare.queue, jobDefinition="bare-thing")
+        batch.submit_job(jobName=f"job-{number}", jobQueue=bare.bare.queue, jobDefinition=definition)
     assert len(bare.names("batch jobs", bare.bare_inventory())) == 2003

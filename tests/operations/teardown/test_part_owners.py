@@ -12,8 +12,7 @@ from operations.teardown.plan import Kept, make
 from operations.teardown.policy import Policy, Volumes
 from operations.teardown.schedule import Outcome, run
 from operations.teardown.scope import Resource, Scope, Stack
-from tests.operations.teardown import account as accounts
-from tests.operations.teardown.account import Account, Place, bare_account, leftovers, somewhere
+from tests.operations.teardown.account import Account, bare_account, leftovers, somewhere
 from tests.operations.teardown.world import in_child
 
 TEAM = "deep-vision"
@@ -41,14 +40,9 @@ class World:
             account.passes(600)
             self.space(f"{person}-private", person, "Private")
         self.space("team-shared", "ann", "Shared")
-        self.of(other, "vision")
+        leftovers(account, other)
         # At last, as jobs come to their end.
-        self.made = self.of(self.place, "deepvision")
-
-    def of(self, place: Place, share: str) -> Found:
-        with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(accounts, "TEAM", share)
-            return leftovers(self.account, place)
+        self.made = leftovers(account, self.place)
 
     def space(self, name: str, person: str, sharing: str) -> None:
         sagemaker = self.account.client("sagemaker")

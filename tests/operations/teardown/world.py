@@ -26,13 +26,14 @@ from local_aws import LocalAws
 from local_aws.clock import Clock
 from local_aws.cloudformation import graph
 from operations.errors import InputError
+from operations.local.leftovers import HOUR
 from operations.teardown import connect, runs, schedule, together
 from operations.teardown.journal import Journal
 from operations.teardown.lock import HeldError
 from operations.teardown.options import Options
 from operations.teardown.policy import Policy, Volumes
 from operations.teardown.volumes import MARKER, NOTEBOOKS, SPACES
-from tests.operations.teardown.account import HOUR, TEAM, Account, leftovers
+from tests.operations.teardown.account import TEAM, Account, leftovers
 from tests.operations.teardown.described import Described, described
 from tests.support import Assembly, Json, synthesize, text_of
 from tools.teardown_session import AtOnce
