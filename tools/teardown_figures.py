@@ -1,5 +1,6 @@
 """Measures teardowns of a crowd on the local AWS: ``python -m tools.teardown_figures`` (docs/teardown.md)."""
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -48,7 +49,8 @@ def _memory() -> dict[str, Any]:
         here, there = Pipe()
         descriptor = there.fileno()
         program = [sys.executable, "-m", "tests.operations.teardown.distant", str(descriptor), "local", folder]
-        with subprocess.Popen(program, cwd=ROOT, pass_fds=[descriptor]):  # noqa: S603 (our own program)
+        path = {**os.environ, "PYTHONPATH": str(ROOT / "constructs")}
+        with subprocess.Popen(program, cwd=ROOT, env=path, pass_fds=[descriptor]):  # noqa: S603 (our own program)
             there.close()
             while (asked := here.recv())[0]:
                 here.send(answer(made.client, made.account.aws.clock, asked))
