@@ -210,7 +210,7 @@ class _Export:
             yield from self._export(each)
 
     def _switch_off(self, association_id: str) -> Waits:
-        started = self._aws.clock.now()
+        started, refused = self._aws.clock.now(), False
         while True:
             answer = yield from self._aws.call(
                 "fsx", "describe_data_repository_associations", AssociationIds=[association_id]
@@ -223,9 +223,15 @@ class _Export:
                     return
                 self._told(self._system.id, f"{association['FileSystemPath']} exports nothing by itself any more")
                 policies = {**association["S3"], "AutoExportPolicy": {"Events": []}}
-                yield from self._aws.call(
-                    "fsx", "update_data_repository_association", AssociationId=association_id, S3=policies
-                )
+                try:
+                    yield from self._aws.call(
+                        "fsx", "update_data_repository_association", AssociationId=association_id, S3=policies
+                    )
+                except ClientError as error:
+                    # Made again because an answer was lost, it finds the association busy with what was asked first.
+                    if refused or code_of(error) != "BadRequest":
+                        raise
+                    refused = True
             if self._aws.clock.now() - started > MINUTES * 60:
                 raise StepError(
                     f"lustre {self._system.id}: association {association_id} is still {association['Lifecycle']} "

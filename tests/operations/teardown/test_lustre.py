@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError, ConnectionClosedError
 
 from operations.teardown import lustre
 from operations.teardown.stages import Stage
@@ -95,6 +96,34 @@ def test_the_automatic_export_is_off_and_the_import_stays(account: Made) -> None
     id_ = associate(account, file_system(account))
     account.do(stage(account))
     assert association(account, id_)["S3"] == {**EXPORTS, "AutoExportPolicy": {"Events": []}}
+
+
+def test_an_answer_that_is_lost_ends_no_export(account: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    id_ = associate(account, file_system(account))
+    fsx = account.client("fsx")
+    update, lost = fsx.update_data_repository_association, [ConnectionClosedError(endpoint_url="fsx")]
+
+    def lose(**arguments: Any) -> Any:
+        answer = update(**arguments)
+        if lost:
+            raise lost.pop()
+        return answer
+
+    monkeypatch.setattr(fsx, "update_data_repository_association", lose)
+    account.do(stage(account))
+    assert association(account, id_)["S3"]["AutoExportPolicy"] == {"Events": []}
+    assert [each["Lifecycle"] for each in tasks(account)] == ["SUCCEEDED"]
+
+
+def test_a_refusal_to_switch_off_the_automatic_export_ends_it(account: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    associate(account, file_system(account))
+
+    def refuse(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": "BadRequest", "Message": "no"}}, "UpdateDataRepositoryAssociation")
+
+    monkeypatch.setattr(account.client("fsx"), "update_data_repository_association", refuse)
+    with pytest.raises(ClientError, match="no"):
+        account.do(stage(account))
 
 
 def test_folders_are_exported_one_after_the_other(account: Made) -> None:
