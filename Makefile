@@ -112,8 +112,8 @@ PYTEST := $(BIN)/python -m pytest --dist loadgroup --numprocesses
 test: lint $(VENV)/.sdk ## lint and every test
 	@$(PYTEST) $$($(BIN)/python -c "import os; print((os.cpu_count() or 1) + 1)")
 
-test-unit: setup-dev ## the tests that take seconds
-	@$(PYTEST) auto -m "not slow"
+test-unit: setup-dev ## the tests of the platform that take seconds
+	@$(PYTEST) auto -m "not slow" --ignore tests/end_to_end --ignore tests/local_aws
 
 lint: setup-dev ## ruff, mypy --strict, shellcheck, shfmt
 	@$(BIN)/ruff check .

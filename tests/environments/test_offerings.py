@@ -135,6 +135,7 @@ def test_of_a_region_that_the_copy_does_not_know_no_pattern_is_told() -> None:
     assert not list(not_offered(["ml.p5.*"], "mx-central-1"))
 
 
+@pytest.mark.slow
 def test_synth_prints_them_and_succeeds(tmp_path: Path) -> None:
     (tmp_path / "staging.yaml").write_text(text_of("dev", {"name": "staging", **pool("g6.xlarge")}))
     result = run(tmp_path, "-c", "environment=staging.yaml")

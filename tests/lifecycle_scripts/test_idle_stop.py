@@ -421,6 +421,7 @@ def work_of_a_second() -> Work:
     ],
     ids=["one process", "many short processes", "waiting"],
 )
+@pytest.mark.slow
 def test_a_real_process_that_prints_nothing(real_process: Callable[[str], None], source: str, busy: bool) -> None:
     real_process(source)
     assert work_of_a_second().is_busy == busy
@@ -822,6 +823,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.enable_socket
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("odd", ODD)
+@pytest.mark.slow
 def test_a_server_that_misbehaves_is_silent_and_told_in_one_line(root: Path, server: FakeServer, odd: str) -> None:
     server.odd = dict.fromkeys(server.answers, ODD[odd])
     server.announce(root)

@@ -285,6 +285,7 @@ def test_the_roles_of_the_templates_bear_the_names_that_are_exempt(prod: Assembl
 
 
 @pytest.mark.parametrize("name", known_environments())
+@pytest.mark.slow
 def test_cloudformation_makes_the_notebook_instances_of_the_file(
     name: str, assembly_of: Callable[[str], Assembly]
 ) -> None:

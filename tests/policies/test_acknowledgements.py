@@ -244,6 +244,7 @@ TRUE: dict[str, Callable[[Acknowledged], bool]] = {
 
 
 @pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.slow
 def test_every_reason_is_true(assembly_of: Callable[[str], Assembly], name: str) -> None:
     for given in _acknowledged(assembly_of(name)):
         checks = [check for beginning, check in TRUE.items() if given.reason.startswith(beginning)]
@@ -251,6 +252,7 @@ def test_every_reason_is_true(assembly_of: Callable[[str], Assembly], name: str)
         assert checks[0](given), f"{given.stack}: {given.finding}: this is not true: {given.reason}"
 
 
+@pytest.mark.slow
 def test_every_kind_of_reason_is_still_given(assembly_of: Callable[[str], Assembly]) -> None:
     reasons = {given.reason for name in SHIPPED for given in _acknowledged(assembly_of(name))}
     assert [beginning for beginning in TRUE if not any(reason.startswith(beginning) for reason in reasons)] == []
