@@ -106,14 +106,14 @@ local-down: setup-dev ## end it
 
 # ---- work on Trainyard ----
 
-# One process more than processors: some tests wait for other programs. Those of a group share what takes long to make.
-PYTEST := $(BIN)/python -m pytest --dist loadgroup --numprocesses
+# Tests of a group share what takes long to make.
+PYTEST := $(BIN)/python -m pytest --numprocesses=auto --dist loadgroup
 
 test: lint $(VENV)/.sdk ## lint and every test
-	@$(PYTEST) $$($(BIN)/python -c "import os; print((os.cpu_count() or 1) + 1)")
+	@$(PYTEST)
 
 test-unit: setup-dev ## the tests of the platform that take seconds
-	@$(PYTEST) auto -m "not slow" --ignore tests/end_to_end --ignore tests/local_aws
+	@$(PYTEST) -m "not slow" --ignore tests/end_to_end --ignore tests/local_aws
 
 lint: setup-dev ## ruff, mypy --strict, shellcheck, shfmt
 	@$(BIN)/ruff check .
