@@ -204,8 +204,7 @@ def _agreed(
         InputError: when nobody can agree, or will.
     """
     name = account.environment.name
-    if plan.blockers:
-        raise InputError(f"{name}: cannot be run: {'; '.join(plan.blockers)}")
+    _check(name, plan)
     if options.agreed and options.agreed.get("hash") != plan.hash:
         changed = _changes(options.agreed, plan, journal)
         if changed is None or any(line.startswith("+") for line in changed):
@@ -217,12 +216,18 @@ def _agreed(
         _typed(ask, name, str(options.part or name))
         seen = plan
         inventory, plan = planned(account, journal, options)
+        _check(name, plan)
         if plan.hash == seen.hash:
             break
         console.print(show.plan_tree(plan, str(options.part)))
         for line in show.differences(show.as_json(seen), show.as_json(plan)):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
     return inventory, plan
+
+
+def _check(environment: str, plan: Plan) -> None:
+    if plan.blockers:
+        raise InputError(f"{environment}: cannot be run: {'; '.join(plan.blockers)}")
 
 
 def _typed(ask: Ask, environment: str, name: str) -> None:

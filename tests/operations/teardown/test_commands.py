@@ -270,6 +270,21 @@ def test_what_comes_while_it_is_asked_is_asked_about_again(
     assert "+ stack.trainyard-local-late" in capsys.readouterr().out
 
 
+def test_what_hinders_a_run_since_it_was_asked_ends_it(
+    aws: LocalAws, main: Main, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def typed(_question: str) -> str:
+        aws.client("cloudformation").update_termination_protection(
+            StackName="trainyard-local-data", EnableTerminationProtection=True
+        )
+        return "local"
+
+    monkeypatch.setattr("builtins.input", typed)
+    assert main("teardown", "run", "local") == 2
+    assert "stack trainyard-local-data: is protected" in capsys.readouterr().err
+    assert stacks(aws) == BOTH
+
+
 def hold(aws: LocalAws) -> None:
     value = json.dumps({"by": "ann", "at": "2026-11-21T10:00:00", "run": "another"})
     aws.client("ssm").put_parameter(Name="/trainyard/local/teardown", Value=value, Type="String")
